@@ -1,0 +1,188 @@
+"""What crosses the process border between the window and the engine: plain records that can be pickled.
+
+The window sends `(id, request)`; the engine answers each with `Reply`, or `Failed`, carrying the same id. A request that
+starts a job is answered at once with the job's id (its own request id); the job then reports `JobProgress` and ends
+with `JobDone`, `JobFailed` or `JobStopped`. `Changed` and `ModelReady` come without having been asked for.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from soundsearch.records import Example, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Answered with a `Ranking`. `text` is the query language; empty text without examples lists everything."""
+
+    text: str
+    likes: tuple[Example, ...] = ()
+    unlikes: tuple[Example, ...] = ()
+    text_weight: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FetchClips:
+    """Answered with a tuple of `Clip` in the order asked; forgotten ids are left out."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    """Answered with a `LibraryStatus`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFailures:
+    """Answered with a tuple of `Failure`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListModels:
+    """Answered with a tuple of `ModelInfo`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Starts a job whose result is a `ScanReport`. No roots means all that are known."""
+
+    roots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadModel:
+    """Starts a job whose result is the `ModelInfo` of the installed model."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseModel:
+    """Makes a model the active one; answered with its `ModelInfo`. Scan afterwards to embed what it has not seen."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRoot:
+    """Forgets a root and the clips below it; answered with None. No sound file is touched."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseJob:
+    """Stops a job's steps until `ResumeJob`; answered with None."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeJob:
+    """Lets a paused job go on; answered with None."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJob:
+    """Ends a job; what it has committed stays. Answered with None."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """Ends the engine process after the current step; not answered."""
+
+
+Request = (
+    Search
+    | FetchClips
+    | GetStatus
+    | ListFailures
+    | ListModels
+    | Scan
+    | DownloadModel
+    | UseModel
+    | RemoveRoot
+    | PauseJob
+    | ResumeJob
+    | CancelJob
+    | Quit
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to request `id`."""
+
+    id: int
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Request `id` could not be done. `is_bug` marks an unexpected exception; `hint` is then its traceback."""
+
+    id: int
+    message: str
+    hint: str = ""
+    is_bug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """A job went on; at most 10 a second."""
+
+    job: int
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class JobDone:
+    """A job reached its end."""
+
+    job: int
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """A job could not go on. What it had committed stays."""
+
+    job: int
+    message: str
+    hint: str = ""
+    is_bug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobStopped:
+    """A job was cancelled."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The catalogue holds other clips or more embeddings than before; at most one in two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """The model is loaded and warm; `device` is where it runs."""
+
+    name: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The engine process ended by itself. The client has started another; unanswered requests will not be answered."""
+
+    detail: str
+
+
+Message = Reply | Failed | JobProgress | JobDone | JobFailed | JobStopped | Changed | ModelReady | Lost

@@ -1,0 +1,208 @@
+"""The words every room speaks: frozen dataclasses, without behaviour of their own."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from pathlib import PurePath
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+class ClipState(StrEnum):
+    """How far a clip has come in the catalogue."""
+
+    PENDING = "pending"  # listed, not analysed yet
+    READY = "ready"  # analysed
+    FAILED = "failed"  # cannot be read; `Clip.reason` says why
+    MISSING = "missing"  # vanished from a root that can be reached
+
+
+class Strength(IntEnum):
+    """A similarity in words, calibrated against this library and this kind of query."""
+
+    NONE = 0  # a listing without a query
+    WEAK = 1
+    FAIR = 2
+    STRONG = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One audio file of the library.
+
+    `path` is what `os.fsdecode` gives: bytes that are not UTF-8 are held as surrogates. `peaks` is the mini waveform in
+    the form of `audio.peaks.Peaks.to_bytes`, empty before analysis. What is not known yet is 0.
+    """
+
+    id: int
+    path: str
+    root: str
+    state: ClipState = ClipState.PENDING
+    offline: bool = False
+    reason: str = ""
+    duration_s: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    format: str = ""
+    size_bytes: int = 0
+    modified_ns: int = 0
+    tags: tuple[str, ...] = ()
+    peaks: bytes = b""
+
+    @property
+    def name(self) -> str:
+        """File name with its extension."""
+        return PurePath(self.path).name
+
+    @property
+    def folder(self) -> str:
+        """Folder below the root, "" for clips directly in it."""
+        folder = PurePath(self.path).parent
+        return str(folder.relative_to(self.root)) if folder != PurePath(self.root) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder that is scanned, with what is below it."""
+
+    path: str
+    online: bool = True
+    clips: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A sound file, or the part of it between two times, that a query points at."""
+
+    path: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which clips may answer. Every given condition must hold; several values of one condition are alternatives."""
+
+    min_duration_s: float | None = None
+    max_duration_s: float | None = None
+    words: tuple[str, ...] = ()  # each must occur in name, folder or a tag
+    tags: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()  # file extensions without dot, lower case
+    sample_rates: tuple[int, ...] = ()
+    channels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for. `text_weight` is the share of the texts against the examples, from 0 to 1."""
+
+    texts: tuple[str, ...] = ()
+    not_texts: tuple[str, ...] = ()
+    likes: tuple[Example, ...] = ()
+    unlikes: tuple[Example, ...] = ()
+    text_weight: float = 0.5
+    filter: Filter = field(default_factory=Filter)
+
+    @property
+    def is_listing(self) -> bool:
+        """True when nothing is asked for: the answer is every clip that passes the filter, by name."""
+        return not (self.texts or self.not_texts or self.likes or self.unlikes)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The answer to a query, best first: parallel arrays, so that a million hits are cheap to send and to keep."""
+
+    clip_ids: IntArray  # (n,)
+    similarity: FloatArray  # (n,), 0 in a listing
+    strength: npt.NDArray[np.uint8]  # (n,), values of Strength
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A clip that answers a query. `start_s` and `end_s` locate the matching moment, where one was looked for."""
+
+    rank: int
+    clip: Clip
+    similarity: float
+    strength: Strength
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is. `total` is 0 while it is not known; `done` and `total` count `unit`."""
+
+    phase: str  # "list", "analyse", "index", "download", ...
+    done: int = 0
+    total: int = 0
+    unit: str = "clips"
+    rate: float = 0.0  # units a second, lately
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a scan found and did.
+
+    `found`, `missing` and `failed` describe the scanned roots after the scan; the others count what this scan did.
+    """
+
+    found: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    missing: int = 0
+    removed: int = 0
+    failed: tuple[Failure, ...] = ()
+    embedded: int = 0
+    seconds: float = 0.0
+    offline: tuple[str, ...] = ()  # roots that could not be reached
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that can be used or downloaded."""
+
+    name: str
+    title: str
+    installed: bool
+    active: bool
+    size_bytes: int
+    description: str = ""
+    licence: str = ""
+    recommended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryStatus:
+    """Catalogue and index at a glance. `embedded` counts clips with a vector of the active model."""
+
+    clips: int
+    embedded: int
+    failed: int
+    missing: int
+    roots: tuple[Root, ...]
+    model: str  # name of the active model
+    index_bytes: int
+    catalogue_bytes: int
+    version: str
+    pending: int = 0
+    device: str = ""  # "cpu", "cuda", "mps"; "" while no model is loaded
