@@ -5,7 +5,7 @@ spectrograms: Schmid et al., "Efficient large-scale audio tagging via transforme
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -57,9 +57,10 @@ class MobileNetConfig:
     projection_dim: int = 384
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any]) -> Self:
-        """Take the fields that are ours from a JSON table; missing ones get their defaults."""
-        return cls(**{name: table[name] for name in cls.__slots__ if name in table})
+    def from_bundle(cls, config: Mapping[str, Any]) -> Self:
+        """Take from a bundle's config.json what is ours; missing fields get their defaults."""
+        table = {**config["audio_config"], "projection_dim": config["projection_dim"]}
+        return cls(**{field.name: table[field.name] for field in fields(cls) if field.name in table})
 
     @property
     def pooled(self) -> int:
@@ -171,26 +172,35 @@ class ClassProjection(nn.Module):
         self.class_vectors = nn.Linear(config.n_classes, config.projection_dim, bias=False)
         self.direct = nn.Linear(config.hidden, config.projection_dim, bias=False)
 
-    def embed_and_classify(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (B, pooled) to embeddings (B, projection_dim), not normalised, and class logits (B, n_classes)."""
+    def forward(self, pooled: Tensor) -> "AudioOutput":
+        """Map (B, pooled) to embeddings and class logits."""
         hidden = nn.functional.hardswish(self.linear1(pooled))
         logits = self.linear2(hidden)
-        return self.class_vectors(torch.sigmoid(logits)) + self.direct(hidden), logits
+        return AudioOutput(self.class_vectors(torch.sigmoid(logits)) + self.direct(hidden), logits)
 
-    def forward(self, pooled: Tensor) -> Tensor:
-        """Map (B, pooled) to embeddings (B, projection_dim), not normalised."""
-        return self.embed_and_classify(pooled)[0]
+
+class AudioOutput(NamedTuple):
+    """What the tower says about a batch."""
+
+    audio_embeds: Tensor  # (B, projection_dim), not normalised
+    class_logits: Tensor  # (B, n_classes)
 
 
 class MobileNetAudioWithProjection(nn.Module):
     """Tower and projection under the names that they have in a bundle's `audio.safetensors`."""
 
-    def __init__(self, config: MobileNetConfig) -> None:
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Build both for a bundle's config.json."""
         super().__init__()
-        self.audio_model = MobileNetAudio(config)
-        self.audio_projection = ClassProjection(config)
+        shape = MobileNetConfig.from_bundle(config)
+        self.audio_model = MobileNetAudio(shape)
+        self.audio_projection = ClassProjection(shape)
 
-    def forward(self, input_features: Tensor) -> Tensor:
-        """Map log-mel spectrograms (B, 1, n_frames, n_mels) to embeddings (B, projection_dim), not normalised."""
-        embedding: Tensor = self.audio_projection(self.audio_model(input_features))
-        return embedding
+    def forward(self, input_features: Tensor, is_longer: Tensor | None = None) -> AudioOutput:
+        """Embed log-mel spectrograms (B, 1, n_frames, n_mels).
+
+        `is_longer` is taken so that all towers are called alike; this one sees windows and never needs it.
+        """
+        del is_longer
+        output: AudioOutput = self.audio_projection(self.audio_model(input_features))
+        return output
