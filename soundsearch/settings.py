@@ -86,7 +86,8 @@ class Places:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as err:
             raise SettingsError(
-                f"Cannot use the data folder {self.data_dir}: {err.strerror}.", "Choose another one with --data-dir."
+                f"Cannot use the data folder {self.data_dir}: {err.strerror}.",
+                "Choose another one with --data-dir.",
             ) from err
 
 
@@ -114,7 +115,8 @@ def load(path: Path) -> Settings:
             value = float(value)
         if type(value) is not type(default):
             raise SettingsError(
-                f"The setting {key} in {path} must be of type {type(default).__name__}.", "Correct or remove it."
+                f"The setting {key} in {path} must be of type {type(default).__name__}.",
+                "Correct or remove it.",
             )
         values[key] = value
     if values.get("version", VERSION) > VERSION:
@@ -135,7 +137,9 @@ def save(settings: Settings, path: Path) -> None:
             tomli_w.dump(asdict(settings), file)
         Path(name).replace(path)
     except OSError as err:
-        raise SettingsError(f"Cannot save the settings: {err.strerror}.", f"Check that {path.parent} is writable.") from err
+        raise SettingsError(
+            f"Cannot save the settings: {err.strerror}.", f"Check that {path.parent} is writable."
+        ) from err
 
 
 def resource(name: str) -> Path:

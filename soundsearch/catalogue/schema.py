@@ -1,0 +1,63 @@
+"""Tables and numbered migrations. `user_version` counts the migrations that were applied; never edit one that shipped."""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    -- What changes whenever cached copies of the catalogue must look again.
+    CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO counters VALUES ('deletions', 0), ('changes', 0);
+
+    CREATE TABLE roots (
+        id INTEGER PRIMARY KEY,
+        path BLOB NOT NULL UNIQUE,   -- file system bytes
+        mount BLOB NOT NULL,         -- mount point it was on when last seen: tells an unplugged drive from an empty folder
+        online INTEGER NOT NULL DEFAULT 1
+    );
+
+    -- A sound, whatever its path: exact copies share one row, a moved file keeps it.
+    CREATE TABLE contents (
+        id INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE, -- BLAKE2b-128 of the file's bytes
+        duration_s REAL NOT NULL,
+        sample_rate INTEGER NOT NULL,
+        channels INTEGER NOT NULL,
+        format TEXT NOT NULL,
+        peaks BLOB NOT NULL
+    );
+
+    CREATE TABLE clips (
+        id INTEGER PRIMARY KEY,
+        root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+        path BLOB NOT NULL,          -- below the root, file system bytes
+        words TEXT NOT NULL,         -- path below the root, case-folded, for filters and sorting
+        folder TEXT NOT NULL,        -- the same without the name
+        extension TEXT NOT NULL,     -- lower case, without the dot
+        size_bytes INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL,
+        state TEXT NOT NULL,         -- records.ClipState
+        reason TEXT NOT NULL DEFAULT '',
+        content_id INTEGER REFERENCES contents (id),
+        UNIQUE (root_id, path)
+    );
+    CREATE INDEX clips_by_content ON clips (content_id);
+    CREATE INDEX clips_by_state ON clips (state, modified_ns);
+    CREATE INDEX clips_by_words ON clips (words);
+
+    -- seq only grows, so that a cache can ask for what is newer than the last it saw.
+    CREATE TABLE embeddings (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        bundle TEXT NOT NULL,
+        content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
+        vector BLOB NOT NULL,        -- float32, little endian, unit length
+        UNIQUE (bundle, content_id)
+    );
+    CREATE INDEX embeddings_by_bundle ON embeddings (bundle, seq);
+
+    CREATE TABLE tags (
+        content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
+        label TEXT NOT NULL,
+        source TEXT NOT NULL,        -- who says so; an automatic tag never replaces a user's
+        score REAL,
+        PRIMARY KEY (content_id, label, source)
+    ) WITHOUT ROWID;
+    """,
+)

@@ -1,0 +1,645 @@
+"""Catalogue: the SQLite file that is the truth about the library. All SQL is here; nobody else knows it is SQL."""
+
+import os
+import shutil
+import sqlite3
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from soundsearch.catalogue.schema import MIGRATIONS
+from soundsearch.errors import CatalogueError
+from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, IntArray, Root
+
+_CHUNK = 500  # ids in one statement; SQLite's own limit is far higher, but parsing time is not free
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRoot:
+    """A root as the scan needs it; paths are file system bytes."""
+
+    id: int
+    path: bytes
+    mount: bytes
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file as the catalogue last saw it."""
+
+    clip_id: int
+    size_bytes: int
+    modified_ns: int
+    state: ClipState
+    has_content: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file as the walk sees it now; `path` is below the root."""
+
+    path: bytes
+    size_bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFile:
+    """A clip that needs analysis for a bundle. `analysed` means that only the embedding is lacking."""
+
+    clip_id: int
+    root_id: int
+    path: str  # whole path, as os.fsdecode gives it
+    size_bytes: int
+    modified_ns: int
+    analysed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was learned about one clip. `vector` is None where an exact copy is already embedded."""
+
+    clip_id: int
+    digest: bytes
+    size_bytes: int
+    modified_ns: int
+    duration_s: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    format: str = ""
+    peaks: bytes = b""
+    vector: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """How far the embeddings of one bundle have come: a cache with another stamp is out of date."""
+
+    last_seq: int = 0
+    deletions: int = 0
+
+
+class Catalogue:
+    """The open catalogue. One connection, one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the catalogue; an older one is copied to `NAME.before-N` and migrated.
+
+        Raises:
+            CatalogueError: If it is damaged, newer than this program, or cannot be written.
+        """
+        self.path = path
+        with self._trouble("open"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # isolation_level=None: transactions are begun by hand, in `_transaction` only.
+            self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute(
+                "PRAGMA synchronous = NORMAL"
+            )  # a crash of the program loses nothing, of the power a batch
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA cache_size = -65536")
+            self._migrate()
+
+    def close(self) -> None:
+        """Close the connection; what was committed is on disk."""
+        self._db.close()
+
+    # -- roots
+
+    def add_root(self, path: bytes, mount: bytes) -> KnownRoot:
+        """Add a root, or return the known root that it is or lies in. Roots that lie in it become part of it."""
+        for root in self.roots():
+            if path == root.path or path.startswith(_with_separator(root.path)):
+                return root
+        with self._transaction():
+            cursor = self._db.execute("INSERT INTO roots (path, mount) VALUES (?, ?)", (path, mount))
+            root_id = int(cursor.lastrowid or 0)
+            for inner in self.roots():
+                if inner.path.startswith(_with_separator(path)):
+                    self._absorb(inner, root_id, inner.path[len(_with_separator(path)) :])
+        return KnownRoot(root_id, path, mount, True)
+
+    def roots(self) -> list[KnownRoot]:
+        """All roots in the order of their paths."""
+        rows = self._query("SELECT id, path, mount, online FROM roots ORDER BY path")
+        return [KnownRoot(row[0], row[1], row[2], bool(row[3])) for row in rows]
+
+    def root_records(self) -> tuple[Root, ...]:
+        """All roots with their numbers of clips."""
+        rows = self._query(
+            "SELECT path, online, (SELECT count(*) FROM clips WHERE root_id = roots.id) FROM roots ORDER BY path"
+        )
+        return tuple(Root(os.fsdecode(path), bool(online), clips) for path, online, clips in rows)
+
+    def set_root_seen(self, root_id: int, mount: bytes | None) -> None:
+        """Note whether a root can be reached: the mount point it is on, or None when it is offline."""
+        with self._transaction():
+            if mount is None:
+                self._db.execute("UPDATE roots SET online = 0 WHERE id = ?", (root_id,))
+            else:
+                self._db.execute("UPDATE roots SET online = 1, mount = ? WHERE id = ?", (mount, root_id))
+            self._count("changes")
+
+    def remove_root(self, path: str) -> None:
+        """Forget a root and its clips.
+
+        Raises:
+            CatalogueError: If there is no such root.
+        """
+        with self._transaction():
+            if not self._db.execute("DELETE FROM roots WHERE path = ?", (os.fsencode(path),)).rowcount:
+                raise CatalogueError(f"{path} is not a folder of this library.", "See the list of roots in the status.")
+            self._drop_orphans(None)
+            self._count("changes")
+
+    # -- listing
+
+    def files(self, root_id: int) -> dict[bytes, KnownFile]:
+        """Every file of a root as last seen, by its path below the root."""
+        rows = self._query(
+            "SELECT path, id, size_bytes, modified_ns, state, content_id IS NOT NULL FROM clips WHERE root_id = ?",
+            (root_id,),
+        )
+        return {
+            path: KnownFile(clip, size, modified, ClipState(state), bool(content))
+            for path, clip, size, modified, state, content in rows
+        }
+
+    def list_files(self, root_id: int, added: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]]) -> None:
+        """Note new and changed files, one transaction: their names can be searched, analysis follows."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT INTO clips (root_id, path, words, folder, extension, size_bytes, modified_ns, state)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
+                [(root_id, f.path, *_place(f.path), f.size_bytes, f.modified_ns) for f in added],
+            )
+            self._db.executemany(
+                "UPDATE clips SET state = 'pending', reason = '', size_bytes = ?, modified_ns = ? WHERE id = ?",
+                [(f.size_bytes, f.modified_ns, clip) for clip, f in changed],
+            )
+            if added or changed:
+                self._count("changes")
+
+    def mark_missing(self, clip_ids: Sequence[int]) -> int:
+        """Mark clips as vanished. Those that never were analysed hold nothing to keep: they are removed.
+
+        Returns:
+            How many were removed.
+        """
+        with self._transaction():
+            removed = 0
+            for ids in _chunks(clip_ids):
+                marks = _marks(ids)
+                removed += self._db.execute(
+                    f"DELETE FROM clips WHERE id IN ({marks}) AND content_id IS NULL", ids
+                ).rowcount
+                # One that changed and vanished before it was analysed must count as changed when it comes back.
+                self._db.execute(
+                    "UPDATE clips SET modified_ns = CASE state WHEN 'pending' THEN -1 ELSE modified_ns END,"
+                    f" state = 'missing' WHERE id IN ({marks})",
+                    ids,
+                )
+            if clip_ids:
+                self._count("changes")
+        return removed
+
+    def mark_found(self, clip_ids: Sequence[int]) -> None:
+        """Take missing clips back that are there again, unchanged."""
+        with self._transaction():
+            self._db.executemany("UPDATE clips SET state = 'ready' WHERE id = ?", [(clip,) for clip in clip_ids])
+            if clip_ids:
+                self._count("changes")
+
+    # -- analysis
+
+    def pending(self, bundle: str, root_ids: Sequence[int]) -> list[PendingFile]:
+        """Clips of these roots that are not analysed, or have no vector of the bundle: newest first, a content once."""
+        rows = self._query(
+            f"""
+            SELECT clips.id, clips.root_id, roots.path, clips.path, size_bytes, modified_ns, state = 'ready'
+            FROM clips JOIN roots ON roots.id = root_id
+            WHERE root_id IN ({_marks(root_ids)}) AND (state = 'pending' OR (state = 'ready' AND NOT EXISTS (
+                SELECT 1 FROM embeddings e WHERE e.bundle = ? AND e.content_id = clips.content_id)))
+            GROUP BY CASE state WHEN 'ready' THEN -content_id ELSE clips.id END
+            ORDER BY modified_ns DESC, clips.id
+            """,
+            (*root_ids, bundle),
+        )
+        return [
+            PendingFile(clip, root_id, os.fsdecode(_with_separator(root) + path), size, modified, bool(ready))
+            for clip, root_id, root, path, size, modified, ready in rows
+        ]
+
+    def embedded_digests(self, bundle: str) -> set[bytes]:
+        """Digests of all contents that have a vector of the bundle."""
+        rows = self._query(
+            "SELECT digest FROM contents JOIN embeddings ON content_id = contents.id WHERE bundle = ?",
+            (bundle,),
+        )
+        return {digest for (digest,) in rows}
+
+    def record(self, bundle: str, analyses: Sequence[Analysis], failures: Sequence[tuple[int, str]]) -> int:
+        """Commit what was learned about a batch of clips, one transaction.
+
+        A clip whose content is that of a missing clip is that clip, moved: the old row takes the new place.
+
+        Returns:
+            How many were moves.
+        """
+        moved = 0
+        with self._transaction():
+            clip_ids = [analysis.clip_id for analysis in analyses] + [clip for clip, _ in failures]
+            before = self._contents_of(clip_ids)
+            for analysis in analyses:
+                content_id = self._content(analysis)
+                if analysis.vector is not None:
+                    self._db.execute(
+                        "INSERT OR IGNORE INTO embeddings (bundle, content_id, vector) VALUES (?, ?, ?)",
+                        (bundle, content_id, analysis.vector.astype("<f4").tobytes()),
+                    )
+                moved += self._link(analysis, content_id)
+            for clip_id, reason in failures:
+                self._db.execute(
+                    "UPDATE clips SET state = 'failed', reason = ?, content_id = NULL WHERE id = ?",
+                    (reason, clip_id),
+                )
+            self._drop_orphans(before)
+            if analyses or failures:
+                self._count("changes")
+        return moved
+
+    # -- reading
+
+    def stamp(self, bundle: str) -> Stamp:
+        """Where the embeddings of a bundle stand now."""
+        last = self._query("SELECT coalesce(max(seq), 0) FROM embeddings WHERE bundle = ?", (bundle,))[0][0]
+        return Stamp(last, self._query("SELECT value FROM counters WHERE name = 'deletions'")[0][0])
+
+    @property
+    def changes(self) -> int:
+        """Grows with every change of what a search can answer."""
+        return int(self._query("SELECT value FROM counters WHERE name = 'changes'")[0][0])
+
+    def embeddings(self, bundle: str, dimension: int, after_seq: int = 0) -> tuple[IntArray, FloatArray]:
+        """Content ids (n,) and vectors (n, dimension) of a bundle in the order they came, after a sequence number."""
+        rows = self._query(
+            "SELECT content_id, vector FROM embeddings WHERE bundle = ? AND seq > ? ORDER BY seq",
+            (bundle, after_seq),
+        )
+        rows = [row for row in rows if len(row[1]) == 4 * dimension]  # damaged ones: `problems` names them
+        ids = np.array([row[0] for row in rows], np.int64)
+        vectors = np.frombuffer(b"".join(row[1] for row in rows), "<f4").reshape(len(rows), dimension)
+        return ids, vectors.astype(np.float32)
+
+    def embedded_ids(self, bundle: str) -> IntArray:
+        """Content ids that have a vector of the bundle, ascending."""
+        rows = self._query("SELECT content_id FROM embeddings WHERE bundle = ? ORDER BY content_id", (bundle,))
+        return np.array([row[0] for row in rows], np.int64)
+
+    def select(self, wanted: Filter) -> tuple[IntArray, IntArray]:
+        """Clips that may answer, by name: clip ids and their content ids (0 before analysis). Missing ones may not."""
+        where, values = _where(wanted)
+        rows = self._query(
+            f"""SELECT clips.id, coalesce(content_id, 0) FROM clips LEFT JOIN contents ON contents.id = content_id
+            WHERE state != 'missing' AND state != 'failed' {where} ORDER BY words, clips.id""",
+            values,
+        )
+        pairs = np.array(rows, np.int64).reshape(len(rows), 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def clips(self, clip_ids: Sequence[int]) -> list[Clip]:
+        """Records of clips in the order asked; ids that are gone are left out."""
+        found: dict[int, Clip] = {}
+        for ids in _chunks(clip_ids):
+            tags: dict[int, list[str]] = {}
+            for content, label in self._query(
+                f"""SELECT DISTINCT content_id, label FROM tags WHERE content_id IN
+                (SELECT content_id FROM clips WHERE id IN ({_marks(ids)})) ORDER BY label""",
+                ids,
+            ):
+                tags.setdefault(content, []).append(label)
+            rows = self._query(
+                f"""SELECT clips.id, roots.path, clips.path, state, online, reason, duration_s, sample_rate, channels,
+                format, size_bytes, modified_ns, peaks, content_id
+                FROM clips JOIN roots ON roots.id = root_id LEFT JOIN contents ON contents.id = content_id
+                WHERE clips.id IN ({_marks(ids)})""",
+                ids,
+            )
+            for (
+                clip,
+                root,
+                path,
+                state,
+                online,
+                reason,
+                duration,
+                rate,
+                channels,
+                kind,
+                size,
+                modified,
+                peaks,
+                content,
+            ) in rows:
+                found[clip] = Clip(
+                    id=clip,
+                    path=os.fsdecode(_with_separator(root) + path),
+                    root=os.fsdecode(root),
+                    state=ClipState(state),
+                    offline=not online,
+                    reason=reason,
+                    duration_s=duration or 0.0,
+                    sample_rate=rate or 0,
+                    channels=channels or 0,
+                    format=kind or "",
+                    size_bytes=size,
+                    modified_ns=modified,
+                    tags=(*_folder_tags(path), *tags.get(content, ())),
+                    peaks=peaks or b"",
+                )
+        return [found[clip] for clip in clip_ids if clip in found]
+
+    def failures(self, root_ids: Sequence[int] | None = None) -> tuple[Failure, ...]:
+        """Clips that cannot be read, by path; of these roots, or of all."""
+        rows = self._query(
+            "SELECT root_id, roots.path, clips.path, reason FROM clips JOIN roots ON roots.id = root_id"
+            " WHERE state = 'failed' ORDER BY roots.path, clips.path"
+        )
+        return tuple(
+            Failure(os.fsdecode(_with_separator(root) + path), reason)
+            for root_id, root, path, reason in rows
+            if root_ids is None or root_id in root_ids
+        )
+
+    def count_states(self, root_ids: Sequence[int] | None = None) -> dict[ClipState, int]:
+        """How many clips are in each state; of these roots, or of all."""
+        where = "" if root_ids is None else f"WHERE root_id IN ({_marks(root_ids)})"
+        rows = self._query(f"SELECT state, count(*) FROM clips {where} GROUP BY state", tuple(root_ids or ()))
+        return {state: dict(rows).get(state.value, 0) for state in ClipState}
+
+    def count_embedded(self, bundle: str) -> int:
+        """How many clips have a vector of the bundle."""
+        sql = "SELECT count(*) FROM clips WHERE content_id IN (SELECT content_id FROM embeddings WHERE bundle = ?)"
+        return int(self._query(sql, (bundle,))[0][0])
+
+    @property
+    def size_bytes(self) -> int:
+        """Size on disk, what is not yet folded in included."""
+        files = [self.path, self.path.with_name(self.path.name + "-wal")]
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    # -- repair
+
+    def problems(self, bundle: str, dimension: int) -> list[str]:
+        """Check the file, and the embeddings of a bundle; returns a sentence for each trouble."""
+        found = [
+            f"The catalogue file is damaged: {row[0]}." for row in self._query("PRAGMA quick_check") if row[0] != "ok"
+        ]
+        if broken := len(self._query("PRAGMA foreign_key_check")):
+            found.append(f"{broken} entries point at something that is not there.")
+        lost = self._query("SELECT count(*) FROM clips WHERE state IN ('ready', 'missing') AND content_id IS NULL")[0][
+            0
+        ]
+        if lost:
+            found.append(f"{lost} clips count as analysed but hold no analysis.")
+        if damaged := len(self._damaged(bundle, dimension)):
+            found.append(f"{damaged} embeddings are damaged.")
+        return found
+
+    def repair(self, bundle: str, dimension: int) -> None:
+        """Take back what `problems` found wrong, so that the next scan makes it again."""
+        with self._transaction():
+            for seq in self._damaged(bundle, dimension):
+                self._db.execute("DELETE FROM embeddings WHERE seq = ?", (seq,))
+                self._count("deletions")
+            self._db.execute(
+                "UPDATE clips SET state = 'pending' WHERE state IN ('ready', 'missing') AND content_id IS NULL"
+            )
+            self._drop_orphans(None)
+            self._count("changes")
+
+    # -- inside
+
+    def _damaged(self, bundle: str, dimension: int) -> list[int]:
+        damaged = []
+        for seq, blob in self._query("SELECT seq, vector FROM embeddings WHERE bundle = ?", (bundle,)):
+            vector = np.frombuffer(blob, "<f4") if len(blob) == 4 * dimension else np.zeros(0)
+            if not abs(float(np.linalg.norm(vector)) - 1.0) < 1e-3:  # NaN fails too
+                damaged.append(seq)
+        return damaged
+
+    def _content(self, analysis: Analysis) -> int:
+        """The row of a content: known, or made now."""
+        known = self._db.execute("SELECT id FROM contents WHERE digest = ?", (analysis.digest,)).fetchone()
+        if known:
+            return int(known[0])
+        cursor = self._db.execute(
+            "INSERT INTO contents (digest, duration_s, sample_rate, channels, format, peaks) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                analysis.digest,
+                analysis.duration_s,
+                analysis.sample_rate,
+                analysis.channels,
+                analysis.format,
+                analysis.peaks,
+            ),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _link(self, analysis: Analysis, content_id: int) -> int:
+        """Point a clip at its content; returns 1 if it turned out to be a missing clip at a new place."""
+        before = self._db.execute(
+            "SELECT root_id, path, content_id FROM clips WHERE id = ?", (analysis.clip_id,)
+        ).fetchone()
+        if before is None:  # forgotten while it was analysed
+            return 0
+        root_id, path, old_content = before
+        place = _place(path)
+        clip_id, moved = analysis.clip_id, 0
+        if old_content is None:
+            gone = self._db.execute(
+                "SELECT id FROM clips WHERE content_id = ? AND state = 'missing' ORDER BY words = ? DESC, id LIMIT 1",
+                (content_id, place[0]),
+            ).fetchone()
+            if gone:
+                self._db.execute("DELETE FROM clips WHERE id = ?", (clip_id,))
+                clip_id, moved = gone[0], 1
+        elif old_content != content_id:  # edited in place: what the user said about it stays
+            self._db.execute(
+                "INSERT OR IGNORE INTO tags SELECT ?, label, source, score FROM tags WHERE content_id = ?",
+                (content_id, old_content),
+            )
+        self._db.execute(
+            "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ?, state = 'ready', reason = '',"
+            " content_id = ?, size_bytes = ?, modified_ns = ? WHERE id = ?",
+            (root_id, path, *place, content_id, analysis.size_bytes, analysis.modified_ns, clip_id),
+        )
+        return moved
+
+    def _contents_of(self, clip_ids: Sequence[int]) -> list[int]:
+        found: list[int] = []
+        for ids in _chunks(clip_ids):
+            sql = f"SELECT DISTINCT content_id FROM clips WHERE id IN ({_marks(ids)}) AND content_id IS NOT NULL"
+            found += [content for (content,) in self._db.execute(sql, ids)]
+        return found
+
+    def _drop_orphans(self, candidates: Sequence[int] | None) -> None:
+        """Remove those of the contents, or of all, that no clip refers to any more."""
+        sql = "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM clips WHERE content_id = contents.id)"
+        if candidates is None:
+            dropped = self._db.execute(sql).rowcount
+        else:
+            dropped = sum(
+                self._db.execute(f"{sql} AND id IN ({_marks(ids)})", ids).rowcount for ids in _chunks(candidates)
+            )
+        if dropped:
+            self._count("deletions")
+
+    def _absorb(self, inner: KnownRoot, root_id: int, prefix: bytes) -> None:
+        for clip, path in self._db.execute("SELECT id, path FROM clips WHERE root_id = ?", (inner.id,)).fetchall():
+            below = _with_separator(prefix) + path
+            self._db.execute(
+                "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ? WHERE id = ?",
+                (root_id, below, *_place(below), clip),
+            )
+        self._db.execute("DELETE FROM roots WHERE id = ?", (inner.id,))
+
+    def _count(self, name: str) -> None:
+        self._db.execute("UPDATE counters SET value = value + 1 WHERE name = ?", (name,))
+
+    def _query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._trouble("read"):
+            return self._db.execute(sql, tuple(values)).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing; IMMEDIATE, so that waiting for another process happens here and not half-way."""
+        with self._trouble("write"):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _trouble(self, doing: str) -> Iterator[None]:
+        """Translate SQLite's errors at the border of this room."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as err:
+            text = str(err)
+            if "full" in text:
+                hint = "The disk is full: make room and scan again; what was analysed is kept."
+            elif "locked" in text:
+                hint = "Another soundsearch is busy with it: try again in a moment."
+            elif "readonly" in text or "unable to open" in text or isinstance(err, OSError):
+                hint = "Check that the data folder can be written, or choose another with --data-dir."
+            else:
+                hint = "Put a copy from a backup in its place, or move it away and scan again; sounds are not affected."
+            raise CatalogueError(f"Cannot {doing} the catalogue {self.path}: {text}.", hint) from err
+
+    def _migrate(self) -> None:
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(MIGRATIONS):
+            raise CatalogueError(f"The catalogue {self.path} was made by a newer soundsearch.", "Update soundsearch.")
+        if 0 < version < len(MIGRATIONS):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            shutil.copy2(self.path, self.path.with_name(f"{self.path.name}.before-{len(MIGRATIONS)}"))
+        for number, script in enumerate(MIGRATIONS, start=1):
+            # Asked anew inside the lock: another process may have made it while this one waited.
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                if number > int(self._db.execute("PRAGMA user_version").fetchone()[0]):
+                    for statement in _statements(script):
+                        self._db.execute(statement)
+                    self._db.execute(f"PRAGMA user_version = {number}")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script: `executescript` would commit the transaction it is called in."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _where(wanted: Filter) -> tuple[str, tuple[Any, ...]]:
+    """A filter as SQL: conditions joined by AND, alternatives inside one by OR."""
+    conditions: list[str] = []
+    values: list[Any] = []
+
+    def any_of(sql: str, options: Iterable[Any], copies: int = 1) -> None:
+        chosen = list(options)
+        if chosen:
+            conditions.append("(" + " OR ".join([sql] * len(chosen)) + ")")
+            values.extend(option for option in chosen for _ in range(copies))
+
+    if wanted.min_duration_s is not None:
+        any_of("duration_s >= ?", [wanted.min_duration_s])
+    if wanted.max_duration_s is not None:
+        any_of("duration_s <= ?", [wanted.max_duration_s])
+    tagged = "EXISTS (SELECT 1 FROM tags WHERE tags.content_id = clips.content_id AND {})"
+    for word in wanted.words:
+        folded = _fold(word)
+        any_of(f"instr(words, ?) OR {tagged.format('instr(lower(label), ?)')}", [folded], copies=2)
+    # A folder's name is a tag of what is in it.
+    any_of(
+        f"instr('/' || folder || '/', '/' || ? || '/') OR {tagged.format('lower(label) = ?')}",
+        [_fold(tag) for tag in wanted.tags],
+        copies=2,
+    )
+    any_of("instr(folder, ?)", [_fold(name.replace("\\", "/").strip("/")) for name in wanted.folders])
+    any_of("extension = ?", wanted.types)
+    any_of("sample_rate = ?", wanted.sample_rates)
+    any_of("channels = ?", wanted.channels)
+    return "".join(f" AND {condition}" for condition in conditions), tuple(values)
+
+
+def _fold(text: str) -> str:
+    """Composed and case-folded, so that a name matches however its disk spells é."""
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _readable(path: bytes) -> str:
+    """A path below the root for people: what is not UTF-8 as replacement marks, `/` between folders."""
+    return path.decode("utf-8", "replace") if os.sep == "/" else os.fsdecode(path).replace(os.sep, "/")
+
+
+def _place(path: bytes) -> tuple[str, str, str]:
+    """The columns words, folder and extension of a path below the root."""
+    words = _fold(_readable(path))
+    return words, words.rpartition("/")[0], PurePosixPath(words).suffix.lstrip(".")
+
+
+def _folder_tags(path: bytes) -> tuple[str, ...]:
+    """The names of the folders below the root: in most libraries they are the only words there are."""
+    return PurePosixPath(_readable(path)).parts[:-1]
+
+
+def _with_separator(path: bytes) -> bytes:
+    separator = os.sep.encode()
+    return path if path.endswith(separator) else path + separator
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield tuple(int(i) for i in ids[start : start + _CHUNK])

@@ -1,0 +1,334 @@
+"""ClapEncoder: the two towers of a bundle, on the device that is there. One owner of torch and transformers.
+
+An embedding is a pure function of samples and bundle. On the CPU each clip and each text runs by itself on one thread,
+several side by side: equally fast as one batch on all threads (matrix kernels of other shapes round differently, so
+a batched vector would depend on its neighbours), and the same bytes in any batch, process and number of cores.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from transformers import ClapAudioModelWithProjection, ClapConfig, ClapTextModelWithProjection
+from transformers.initialization import no_init_weights
+
+from soundsearch.audio.features import Features, features
+from soundsearch.errors import ModelError
+from soundsearch.model.bundle import Bundle
+from soundsearch.model.mobilenet import MODEL_TYPE as MOBILENET
+from soundsearch.model.mobilenet import MobileNetAudioWithProjection
+from soundsearch.records import FloatArray
+
+log = logging.getLogger(__name__)
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+MAX_TOKENS = 77
+GPU_BATCH = 64  # halved whenever the device runs out of memory
+MIN_BF16_COSINE = 0.9999  # bfloat16 is used only where it keeps the embeddings of this very bundle
+MAX_TEXT_COSINE = 0.8  # unrelated sentences: good checkpoints give 0.18-0.29, a collapsed text tower 0.9993
+# Made anew by the modules; old checkpoints carry some of them as tensors.
+_BUFFERS = ("position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked")
+_UNRELATED = (
+    "a dog barking",
+    "heavy rain on a tin roof",
+    "a punchy kick drum",
+    "a woman singing opera",
+    "a car engine starting",
+    "glass breaking on the floor",
+    "a slow ambient synthesizer pad",
+    "typing on a keyboard",
+    "a crowd cheering in a stadium",
+    "a church bell in the distance",
+)
+
+
+class ClapEncoder:
+    """Embeds sound and text with one bundle.
+
+    Attributes:
+        bundle: What was loaded.
+        device: "cpu", "cuda" or "mps".
+        precision: "float32" or "bfloat16"; for the audio tower only, texts are always float32.
+    """
+
+    def __init__(self, bundle: Bundle, device: Device = "auto", precision: Precision = "auto") -> None:
+        """Load both towers.
+
+        Args:
+            bundle: A folder that was opened.
+            device: Where to run; auto takes cuda, then mps, then cpu.
+            precision: auto takes bfloat16 on a CPU with matrix units for it, where this bundle keeps its embeddings.
+
+        Raises:
+            ModelError: If a checksum or a tensor is wrong, or the device is not there.
+        """
+        self.bundle = bundle
+        self.device = _choose_device(device)
+        bundle.verify()
+        self._audio, self._text = _load_towers(bundle)
+        self._tokenizer: Tokenizer | None = None
+        self._batch = GPU_BATCH
+        self.precision = "float32"
+        if self.device == "cpu":
+            torch.set_num_threads(1)
+            self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tower")
+        self._audio.to(self.device)
+        self._text.to(self.device)
+        if self._wants_bfloat16(precision):
+            self.precision = "bfloat16"
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding."""
+        return self.bundle.dimension
+
+    @property
+    def parallel(self) -> int:
+        """How many clips a call should bring to keep the device busy."""
+        return (os.cpu_count() or 1) if self.device == "cpu" else self._batch
+
+    def embed_features(self, batch: Sequence[Features]) -> FloatArray:
+        """Embed clips that went through the bundle's front end.
+
+        Returns:
+            Unit rows, shape (len(batch), dimension), float32. A row that is not finite is all NaN; its neighbours are
+            not affected.
+        """
+        if not batch:
+            return np.zeros((0, self.dimension), np.float32)
+        views = [view for clip in batch for view in self._views(clip)]
+        if self.device == "cpu":
+            rows = list(self._pool.map(lambda view: self._audio_rows([view])[0], views))
+        else:
+            rows = self._in_batches(views, self._audio_rows)
+        owner = np.repeat(np.arange(len(batch)), [len(self._views(clip)) for clip in batch])
+        units = _unit(np.stack(rows))
+        # Windows of one clip are averaged as unit vectors; the mean of one is itself.
+        return _unit(np.stack([units[owner == i].mean(axis=0) for i in range(len(batch))]))
+
+    def embed_audio(self, samples: FloatArray) -> FloatArray:
+        """Embed mono samples at the bundle's sample rate, shape (n_samples,); returns (dimension,), a unit vector."""
+        row: FloatArray = self.embed_features([features(samples, self.bundle.front_end)])[0]
+        return row
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """Embed texts.
+
+        Returns:
+            Unit rows, shape (len(texts), dimension), float32.
+
+        Raises:
+            ModelError: If the bundle has no tokenizer.
+        """
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        if self._tokenizer is None:
+            self._tokenizer = _load_tokenizer(self.bundle)
+        encoded = [self._tokenizer.encode(text).ids for text in texts]
+        if self.device == "cpu":
+            rows = list(self._pool.map(lambda ids: self._text_rows([ids])[0], encoded))
+        else:
+            rows = self._in_batches(encoded, self._text_rows)
+        return _unit(np.stack(rows))
+
+    def check(self) -> None:
+        """Run the load gate: it catches every checkpoint that is known to be bad.
+
+        Raises:
+            ModelError: If all texts get the same embedding, a clip twice gives other bytes, or silence is not finite.
+        """
+        rows = self.embed_texts(_UNRELATED)
+        pairs = (rows @ rows.T)[np.triu_indices(len(rows), 1)]
+        if not pairs.mean() < MAX_TEXT_COSINE:
+            raise ModelError(
+                f"The model {self.bundle.title} cannot tell texts apart (mean similarity {pairs.mean():.3f}).",
+                "Choose another model.",
+            )
+        noise = _probe(self.bundle.front_end.sample_rate)[0]
+        if self.embed_audio(noise).tobytes() != self.embed_audio(noise).tobytes():
+            raise ModelError(
+                f"The model {self.bundle.title} gives the same sound different embeddings.", "Report this."
+            )
+        if not np.isfinite(self.embed_audio(np.zeros_like(noise))).all():
+            raise ModelError(f"The model {self.bundle.title} cannot embed silence.", "Choose another model.")
+
+    def _views(self, clip: Features) -> list[tuple[FloatArray, bool]]:
+        """What runs through the tower for one clip: all four views of a fused clip at once, else view by view."""
+        if self.bundle.front_end.long == "fusion":
+            return [(clip.mel if clip.longer else clip.mel[:1], clip.longer)]
+        return [(view[None], clip.longer) for view in clip.mel]
+
+    def _audio_rows(self, views: Sequence[tuple[FloatArray, bool]]) -> FloatArray:
+        """Tower and projection over views; views of other shapes run by themselves. (n, dimension), not unit length."""
+        rows = np.empty((len(views), self.dimension), np.float32)
+        shapes = [mel.shape for mel, _ in views]
+        for shape in dict.fromkeys(shapes):
+            chosen = [i for i, s in enumerate(shapes) if s == shape]
+            mel = torch.from_numpy(np.stack([views[i][0] for i in chosen])).to(self.device)
+            longer = torch.tensor([[views[i][1]] for i in chosen], device=self.device)
+            reduced = self.precision == "bfloat16"
+            with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=reduced):
+                output = self._audio(input_features=mel, is_longer=longer).audio_embeds
+            rows[chosen] = output.float().cpu().numpy()
+        return rows
+
+    def _text_rows(self, encoded: Sequence[list[int]]) -> FloatArray:
+        """Tower and projection over token ids, padded to the longest. (n, dimension), not unit length."""
+        length = max(len(ids) for ids in encoded)
+        padding = int(self.bundle.config["text_config"].get("pad_token_id", 1))
+        tokens = torch.full((len(encoded), length), padding)
+        mask = torch.zeros((len(encoded), length), dtype=torch.long)
+        for row, ids in enumerate(encoded):
+            tokens[row, : len(ids)] = torch.tensor(ids)
+            mask[row, : len(ids)] = 1
+        with torch.inference_mode():
+            output = self._text(input_ids=tokens.to(self.device), attention_mask=mask.to(self.device)).text_embeds
+        result: FloatArray = output.float().cpu().numpy()
+        return result
+
+    def _in_batches(self, items: Sequence[Any], embed: Callable[[Sequence[Any]], FloatArray]) -> list[FloatArray]:
+        """Run in batches as large as the device's memory takes."""
+        rows: list[FloatArray] = []
+        while len(rows) < len(items):
+            try:
+                rows.extend(embed(items[len(rows) : len(rows) + self._batch]))
+            except torch.OutOfMemoryError as err:
+                if self._batch == 1:
+                    raise ModelError(
+                        f"The {self.device} device has too little memory for the model {self.bundle.title}.",
+                        "Close other programs that use it, or choose --device cpu.",
+                    ) from err
+                self._batch //= 2
+                log.info("out of device memory; batches of %d from now on", self._batch)
+                if self.device == "cuda":
+                    torch.cuda.empty_cache()
+        return rows
+
+    def _wants_bfloat16(self, precision: Precision) -> bool:
+        """Decide by measurement: the processor has units for it, and this bundle's embeddings stay what they are."""
+        if precision != "auto":
+            return precision == "bfloat16"
+        if self.device == "mps" or self.bundle.config["audio_config"].get("model_type") == MOBILENET:
+            return False
+        if self.device == "cpu" and not torch.cpu._is_amx_tile_supported():
+            return False
+        probes = [features(sound, self.bundle.front_end) for sound in _probe(self.bundle.front_end.sample_rate)]
+        exact = self.embed_features(probes)
+        self.precision = "bfloat16"
+        cosine = float((exact * self.embed_features(probes)).sum(axis=1).min())
+        self.precision = "float32"
+        log.info("bfloat16 keeps the embeddings of %s to cosine %.6f", self.bundle.title, cosine)
+        return cosine >= MIN_BF16_COSINE
+
+
+def _choose_device(device: Device) -> str:
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available.get(device, False):
+        raise ModelError(f"There is no {device} device on this computer.", "Choose --device auto or cpu.")
+    return device
+
+
+def _load_towers(bundle: Bundle) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """Build both towers in float32 and fill every tensor, or raise ModelError."""
+    tensors: dict[str, torch.Tensor] = {}
+    for file in bundle.weights:
+        tensors.update(read_tensors(file))
+    config = dict(bundle.config)
+    audio_config = dict(config["audio_config"])
+    own_tower = audio_config.get("model_type") == MOBILENET
+    try:
+        hub = ClapConfig.from_dict({**config, "audio_config": {} if own_tower else audio_config})
+        with no_init_weights():
+            text: torch.nn.Module = ClapTextModelWithProjection(hub.text_config)
+            audio: torch.nn.Module = (
+                MobileNetAudioWithProjection(config) if own_tower else ClapAudioModelWithProjection(hub.audio_config)
+            )
+    except (TypeError, ValueError, KeyError) as err:
+        raise ModelError(f"The config of the model in {bundle.folder} cannot be used: {err}.", "") from err
+    for tower in (audio, text):
+        _fill(tower, tensors, bundle)
+    return audio.eval(), text.eval()
+
+
+def _fill(tower: torch.nn.Module, tensors: dict[str, torch.Tensor], bundle: Bundle) -> None:
+    wanted = tower.state_dict()
+    if missing := [key for key in wanted if key not in tensors and not key.endswith(_BUFFERS)]:
+        raise ModelError(
+            f"The weights in {bundle.folder} lack {len(missing)} tensors, the first is {missing[0]}.",
+            "The checkpoint is of another kind than its config says.",
+        )
+    chosen = {
+        key: tensors[key].float() if tensors[key].is_floating_point() else tensors[key]
+        for key in wanted
+        if key in tensors
+    }
+    if wrong := [key for key, tensor in chosen.items() if tensor.shape != wanted[key].shape]:
+        raise ModelError(
+            f"The tensor {wrong[0]} in {bundle.folder} has shape {tuple(chosen[wrong[0]].shape)}, "
+            f"not {tuple(wanted[wrong[0]].shape)}.",
+            "The checkpoint is of another kind than its config says.",
+        )
+    tower.load_state_dict(chosen, strict=False)
+
+
+def read_tensors(file: Path) -> dict[str, torch.Tensor]:
+    """Read a weights file; never unpickles anything but tensors.
+
+    Raises:
+        ModelError: If it is damaged or holds anything else.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        tensors = torch.load(file, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as err:
+        raise ModelError(f"Cannot read the weights {file}: {err}.", "Download or install the model again.") from err
+    except Exception as err:  # pickle raises what it likes
+        raise ModelError(f"The weights {file} hold more than tensors.", "Only plain checkpoints are loaded.") from err
+    if not isinstance(tensors, dict) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
+        raise ModelError(f"The weights {file} hold more than tensors.", "Only plain checkpoints are loaded.")
+    return tensors
+
+
+def _load_tokenizer(bundle: Bundle) -> Tokenizer:
+    """The fast tokenizer alone: transformers' wrapper takes a second to import and adds nothing here."""
+    file = bundle.folder / "tokenizer.json"
+    if not file.exists():
+        raise ModelError(f"The model in {bundle.folder} has no tokenizer.json.", "It can embed sounds, but not texts.")
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as err:  # the binding raises bare Exception
+        raise ModelError(f"Cannot read {file}: {err}.", "Download or install the model again.") from err
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return tokenizer
+
+
+def _probe(sample_rate: int) -> list[FloatArray]:
+    """Noise, a falling tone and clicks: unlike enough that a precision that changes one of them is seen."""
+    n = 2 * sample_rate
+    t = np.arange(n) / sample_rate
+    noise = 0.1 * np.random.default_rng(0).standard_normal(n)
+    tone = 0.5 * np.sin(2 * np.pi * (2000 * t - 450 * t**2))
+    clicks = np.where(np.arange(n) % (sample_rate // 5) < 20, 0.8, 0.0)
+    return [sound.astype(np.float32) for sound in (noise, tone, clicks)]
+
+
+def _unit(rows: FloatArray) -> FloatArray:
+    """Scale rows to unit length; a row that is not finite, or has no direction, becomes NaN."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit: FloatArray = np.where(norms > 0, rows / norms, np.nan).astype(np.float32)
+    return unit
