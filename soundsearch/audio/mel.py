@@ -1,0 +1,211 @@
+"""The log-mel spectrogram of a waveform, by the `FrontEnd` record that each bundle brings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from soundsearch.records import FloatArray, IntArray
+
+Float64Array = npt.NDArray[np.float64]
+
+CHUNK_FRAMES = 512  # frames transformed at once: 2 MB of samples, which stays in the cache
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEnd:
+    """How a checkpoint wants its sound: weights and front end belong together, a mix-up is silent.
+
+    The defaults are those of the fused LAION checkpoints.
+    """
+
+    sample_rate: int = 48_000  # Hz
+    n_fft: int = 1024  # samples
+    window_samples: int = 1024  # length of the Hann window, centred in n_fft
+    window_periodic: bool = True
+    hop_samples: int = 480
+    n_mels: int = 64
+    f_min: float = 50.0  # Hz
+    f_max: float = 14_000.0  # Hz
+    mel: Literal["htk", "slaney", "kaldi"] = "htk"  # slaney is area-normalised, the others have height 1
+    log: Literal["db", "ln"] = "db"  # db: 10 log10(max(x, 1e-10)); ln: ln(x + 1e-5)
+    log_offset: float = 0.0  # (log + offset) / scale
+    log_scale: float = 1.0
+    preemphasis: float = 0.0  # y[n] = x[n+1] - preemphasis x[n]
+    int16_step: bool = True  # clap.md-style clip and truncation to 16 bits, as in LAION's training data
+    peak_normalise: bool = False
+    max_samples: int = 480_000  # the model's window
+    min_samples: int = 0  # shorter clips are zero-padded to this ("pad")
+    short: Literal["repeatpad", "pad"] = "repeatpad"
+    long: Literal["fusion", "crop", "windows"] = "fusion"
+
+    @property
+    def max_frames(self) -> int:
+        """Frames of the model's window; a clip with more is longer."""
+        return n_frames(self.max_samples, self)
+
+
+def front_end_from_hub(config: Mapping[str, Any]) -> FrontEnd:
+    """Return the front end that a Hugging Face `preprocessor_config.json` of a CLAP checkpoint describes.
+
+    The mel bank follows from `truncation`, as in transformers: "fusion" is HTK, "rand_trunc" is Slaney. Missing keys
+    have the defaults of transformers' class, whose lowest frequency is 0 Hz and not the 50 Hz of every published file.
+
+    Raises:
+        ValueError: If a value is none that this front end knows.
+    Source: transformers 5.23, ClapFeatureExtractor.
+    """
+    truncation, padding = config.get("truncation", "fusion"), config.get("padding", "repeatpad")
+    if truncation not in ("fusion", "rand_trunc"):
+        raise ValueError(f"truncation {truncation!r} is not known")
+    if padding not in ("repeatpad", "pad"):
+        raise ValueError(f"padding {padding!r} is not known")
+    if config.get("top_db") is not None:
+        raise ValueError("top_db is not supported")
+    sample_rate = int(config.get("sampling_rate", 48_000))
+    n_fft = int(config.get("fft_window_size", 1024))
+    max_samples = round(float(config.get("max_length_s", 10)) * sample_rate)
+    return FrontEnd(
+        sample_rate=sample_rate,
+        n_fft=n_fft,
+        window_samples=n_fft,
+        hop_samples=int(config.get("hop_length", 480)),
+        n_mels=int(config.get("feature_size", 64)),
+        f_min=float(config.get("frequency_min", 0)),
+        f_max=float(config.get("frequency_max", 14_000)),
+        mel="htk" if truncation == "fusion" else "slaney",
+        max_samples=max_samples,
+        min_samples=max_samples if padding == "pad" else 0,
+        short="repeatpad" if padding == "repeatpad" else "pad",
+        long="fusion" if truncation == "fusion" else "crop",
+    )
+
+
+@lru_cache(maxsize=16)
+def mel_bank(front_end: FrontEnd) -> FloatArray:
+    """Return the mel filter bank, shape (n_fft // 2 + 1, n_mels), read-only.
+
+    Triangles stand on n_mels + 2 points that are evenly spaced on the mel scale. HTK and Slaney triangles are linear in
+    Hz, Kaldi's are linear in mel and leave out the last FFT bin.
+
+    Source: HTK 2595 log10(1 + f/700) as in torchaudio.functional.melscale_fbanks; Slaney's scale and area norm as in
+    librosa.filters.mel; Kaldi as in torchaudio.compliance.kaldi.get_mel_banks.
+    """
+    bins_hz = np.arange(front_end.n_fft // 2 + 1, dtype=np.float64) * (front_end.sample_rate / front_end.n_fft)
+    ends = _to_mel(np.array([front_end.f_min, front_end.f_max], np.float64), front_end.mel)
+    points: Float64Array = np.linspace(ends[0], ends[1], front_end.n_mels + 2, dtype=np.float64)
+    bins = _to_mel(bins_hz, "kaldi") if front_end.mel == "kaldi" else bins_hz
+    if front_end.mel != "kaldi":
+        points = _to_hz(points, front_end.mel)
+    left, centre, right = points[:-2], points[1:-1], points[2:]
+    rising = (bins[:, None] - left) / (centre - left)
+    falling = (right - bins[:, None]) / (right - centre)
+    bank = np.maximum(0, np.minimum(rising, falling))
+    if front_end.mel == "slaney":
+        bank *= 2 / (right - left)
+    if front_end.mel == "kaldi":
+        bank[-1] = 0
+    result: FloatArray = bank.astype(np.float32)
+    result.flags.writeable = False
+    return result
+
+
+def _to_mel(hz: Float64Array, scale: str) -> Float64Array:
+    if scale == "slaney":  # linear to 1 kHz at 200/3 Hz a mel, then 27 mels for each factor of 6.4
+        return np.where(hz < 1000, hz * 3 / 200, 15 + 27 * np.log(np.maximum(hz, 1) / 1000) / np.log(6.4))
+    if scale == "kaldi":
+        return 1127 * np.log1p(hz / 700)
+    return 2595 * np.log10(1 + hz / 700)
+
+
+def _to_hz(mel: Float64Array, scale: str) -> Float64Array:
+    if scale == "slaney":
+        return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
+    return 700 * (10 ** (mel / 2595) - 1)
+
+
+@lru_cache(maxsize=16)
+def _window(front_end: FrontEnd) -> FloatArray:
+    """Hann window of `window_samples`, centred in n_fft, shape (n_fft,)."""
+    length = front_end.window_samples
+    period = length if front_end.window_periodic else length - 1
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / period)
+    window = np.zeros(front_end.n_fft, np.float32)
+    start = (front_end.n_fft - length) // 2
+    window[start : start + length] = hann
+    return window
+
+
+def n_frames(n_samples: int, front_end: FrontEnd) -> int:
+    """Number of frames of a centred transform; the pre-emphasis takes one sample."""
+    return (n_samples - (1 if front_end.preemphasis else 0)) // front_end.hop_samples + 1
+
+
+def log_mel(samples: FloatArray, front_end: FrontEnd) -> FloatArray:
+    """Return the log-mel power spectrogram of a whole waveform, centred and reflected at both ends.
+
+    Computed in float32; the tests compare with a float64 reference (0.01 dB above -40 dB, 1 dB below).
+
+    Args:
+        samples: Mono samples at the front end's rate, shape (n_samples,).
+        front_end: Rate, window, mel bank and scale of the logarithm.
+    Returns:
+        Shape (n_samples // hop_samples + 1, n_mels), float32. With log="db": power in dB, floored at -100.
+    Raises:
+        ValueError: If the waveform is not longer than half a transform (n_fft // 2 samples).
+    Source: clap.md 1.2; transformers 5.23, ClapFeatureExtractor._np_extract_fbank_features.
+    """
+    return log_mel_at(samples, np.arange(n_frames(len(samples), front_end)), front_end)
+
+
+def log_mel_at(
+    samples: FloatArray, frames: IntArray, front_end: FrontEnd, offset: int = 0, total: int | None = None
+) -> FloatArray:
+    """Return the log-mel of chosen frames, for which not all of the waveform need be at hand.
+
+    Args:
+        samples: The part at hand, which must hold what the frames read.
+        frames: Numbers of frames of the whole.
+        front_end: As for `log_mel`.
+        offset: Number of samples[0] in the whole.
+        total: Length of the whole, default where the part ends.
+    """
+    total = offset + len(samples) if total is None else total
+    if front_end.preemphasis:
+        samples = samples[1:] - np.float32(front_end.preemphasis) * samples[:-1]
+        total -= 1
+    if total <= front_end.n_fft // 2:
+        raise ValueError(f"a waveform must be longer than {front_end.n_fft // 2} samples")
+    bank, window = mel_bank(front_end), _window(front_end)
+    mel = np.empty((len(frames), front_end.n_mels), np.float32)
+    for start in range(0, len(frames), CHUNK_FRAMES):
+        rows = _windows_of(samples, frames[start : start + CHUNK_FRAMES], front_end, offset, total)
+        rows *= window
+        spectrum = np.fft.rfft(rows)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        mel[start : start + CHUNK_FRAMES] = power.astype(np.float32, copy=False) @ bank
+    if front_end.log == "db":
+        logarithm = np.float32(10) * np.log10(np.maximum(mel, np.float32(1e-10)))
+    else:
+        logarithm = np.log(mel + np.float32(1e-5))
+    if front_end.log_offset or front_end.log_scale != 1:
+        logarithm = (logarithm + np.float32(front_end.log_offset)) / np.float32(front_end.log_scale)
+    return logarithm
+
+
+def _windows_of(samples: FloatArray, frames: IntArray, front_end: FrontEnd, offset: int, total: int) -> FloatArray:
+    """The n_fft samples around each frame, shape (k, n_fft). Only frames at the ends pay for the reflection."""
+    n_fft = front_end.n_fft
+    starts = frames * front_end.hop_samples - n_fft // 2
+    inside = (starts >= 0) & (starts + n_fft <= total)
+    rows = np.empty((len(frames), n_fft), np.float32)
+    if inside.any():
+        rows[inside] = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[starts[inside] - offset]
+    if not inside.all():
+        index = np.abs(starts[~inside, None] + np.arange(n_fft))
+        index = (total - 1) - np.abs((total - 1) - index)
+        rows[~inside] = samples[index - offset]
+    return rows

@@ -1,0 +1,247 @@
+"""The two codec libraries behind one shape: libsndfile for most files, FFmpeg (PyAV) for what it refuses.
+
+A reader gives `info` and, from any frame on, blocks of float32 samples. What a library raises leaves here as
+`Unreadable`: the caller then tries the other library, and at last explains the file itself.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Protocol
+
+import av
+import numpy as np
+import soundfile as sf
+
+from soundsearch.audio.reasons import check_shape
+from soundsearch.records import FloatArray
+
+BLOCK_SAMPLES = 1 << 18  # of all channels together: 1 MB
+PREROLL_S = 1.0  # decoded and dropped after a seek in a compressed stream, until the codec has settled
+SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # containers with an index; in others we read from the start
+RATE_GUESSED = ("aac", "ac3", "eac3", "mp3", "dts")  # raw streams, whose duration FFmpeg guesses from the bit rate
+FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2": "M4A", "matroska,webm": "WEBM", "asf": "WMA", "wv": "WAVPACK"}
+SCALES = {"u1": 128.0, "i2": 32768.0, "i4": 2147483648.0}  # full scale of integer samples
+
+
+class Unreadable(Exception):
+    """A library gave up on a file, at once or on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a header says. Some headers lie: `frames` and `duration_s` are a claim until the clip is decoded."""
+
+    duration_s: float
+    sample_rate: int  # Hz
+    channels: int
+    frames: int  # samples of each channel, 0 when the header does not say
+    format: str  # "WAV", "FLAC", "M4A", ...
+    subtype: str  # "PCM_16", "VORBIS", "AAC", ...
+
+
+class Reader(Protocol):
+    """An open audio file."""
+
+    info: AudioInfo
+
+    def blocks(self, start: int) -> Iterator[FloatArray]:
+        """Yield the samples from frame `start` to the end, each block of shape (n, n_channels).
+
+        Raises:
+            Unreadable: When the library can go no further.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the library's memory. The file itself belongs to the caller."""
+        ...
+
+
+class SoundFileReader:
+    """WAV, AIFF, FLAC, Ogg, MP3 and what else libsndfile knows. Its seeks are exact to the sample in all of them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        file.seek(0)
+        try:
+            # A file descriptor takes every path, and hides the extension, by which libsndfile would read some
+            # text files as headerless audio. Windows' C runtimes do not share descriptors.
+            self._file = sf.SoundFile(file if os.name == "nt" else file.fileno(), closefd=False)
+        except (sf.SoundFileError, OSError, RuntimeError, TypeError) as err:
+            raise Unreadable(str(err)) from err
+        rate, channels = int(self._file.samplerate), int(self._file.channels)
+        frames = max(0, int(self._file.frames))
+        try:
+            check_shape(rate, channels)
+        except Exception:
+            self.close()
+            raise
+        self.info = AudioInfo(frames / rate, rate, channels, frames, self._file.format, self._file.subtype)
+
+    def blocks(self, start: int) -> Iterator[FloatArray]:
+        """See `Reader.blocks`."""
+        size = max(1024, BLOCK_SAMPLES // self.info.channels)
+        try:
+            start = self._skip(start)
+            while True:
+                block: FloatArray = self._file.read(size, dtype="float32", always_2d=True)
+                if not len(block):
+                    return
+                if start < len(block):
+                    yield block[start:]
+                start = max(0, start - len(block))
+        except (sf.SoundFileError, RuntimeError) as err:
+            raise Unreadable(str(err)) from err
+
+    def _skip(self, start: int) -> int:
+        """Seek to `start`, or say how many frames must be read and dropped."""
+        if self._file.seekable():
+            # MP3 headers lie about the length: libsndfile refuses to seek behind it, so read from there.
+            place = min(start, self.info.frames)
+            self._file.seek(place)
+            return start - place
+        return start
+
+    def close(self) -> None:
+        """See `Reader.close`."""
+        self._file.close()
+
+
+class _Source:
+    """A file as FFmpeg wants it: nameless, so that only the content decides, and with seeks that fail without a word.
+
+    PyAV prints a traceback when a seek raises, as it does behind the end of a damaged file.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.tell = file.read, file.tell
+        self._file = file
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -1
+
+
+class ContainerReader:
+    """M4A, WMA, WebM, WavPack and what else FFmpeg knows."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        file.seek(0)
+        try:
+            self._container = av.open(_Source(file), "r", metadata_errors="ignore")
+        except (av.FFmpegError, ValueError, OSError) as err:
+            raise Unreadable(str(err)) from err
+        try:
+            self._open_stream()
+        except Exception:
+            self.close()
+            raise
+
+    def _open_stream(self) -> None:
+        streams = self._container.streams.audio
+        if not streams or streams[0].codec_context is None:
+            raise Unreadable("no audio stream")
+        self._stream = stream = streams[0]
+        rate, channels = stream.codec_context.sample_rate or 0, stream.codec_context.channels or 0
+        if not (rate and channels):
+            raise Unreadable("no sample rate or no channels")
+        check_shape(rate, channels)
+        kind = self._container.format.name
+        duration_s = self._counted_s() if kind in RATE_GUESSED else self._claimed_s()
+        self.info = AudioInfo(
+            duration_s,
+            rate,
+            channels,
+            round(duration_s * rate),
+            FORMATS.get(kind, kind.partition(",")[0].upper()),
+            stream.codec_context.name.upper(),
+        )
+
+    def _claimed_s(self) -> float:
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return max(0.0, float(self._stream.duration * self._stream.time_base))
+        return max(0.0, (self._container.duration or 0) / av.time_base)
+
+    def _counted_s(self) -> float:
+        """Add up the packets, without decoding them."""
+        base = float(self._stream.time_base or 0)
+        try:
+            total = sum(int(packet.duration or 0) for packet in self._container.demux(self._stream))
+            self._container.seek(0)
+        except av.FFmpegError as err:
+            raise Unreadable(str(err)) from err
+        return total * base
+
+    def blocks(self, start: int) -> Iterator[FloatArray]:
+        """See `Reader.blocks`."""
+        size = max(1024, BLOCK_SAMPLES // self.info.channels)
+        held: list[FloatArray] = []
+        count = 0
+        for block in self._frames(start):
+            held.append(block)
+            count += len(block)
+            if count >= size:
+                yield np.concatenate(held)
+                held, count = [], 0
+        if held:
+            yield np.concatenate(held)
+
+    def _frames(self, start: int) -> Iterator[FloatArray]:
+        position: int | None = 0
+        if start > 2 * PREROLL_S * self.info.sample_rate and self._container.format.name in SEEKABLE:
+            self._seek_before(start)
+            position = None  # the first frame tells where the seek landed
+        try:
+            for packet in self._container.demux(self._stream):
+                for frame in self._decode(packet):
+                    if position is None:
+                        position = self._position(frame)
+                    block = _samples(frame)
+                    if block.shape[1] != self.info.channels or frame.sample_rate != self.info.sample_rate:
+                        if position:
+                            return  # a stream that changes its shape on the way: keep what came before
+                        check_shape(frame.sample_rate, block.shape[1])
+                        # High-efficiency AAC shows its real rate only here.
+                        self.info = replace(self.info, sample_rate=frame.sample_rate, channels=block.shape[1])
+                    if position + len(block) > start:
+                        yield block[max(0, start - position) :]
+                    position += len(block)
+        except (av.FFmpegError, OSError) as err:
+            raise Unreadable(str(err)) from err
+
+    def _decode(self, packet: "av.Packet[av.AudioStream]") -> list[av.AudioFrame]:
+        """Frames of a packet; a damaged packet gives none, and the next one may be well again."""
+        try:
+            return packet.decode()
+        except av.InvalidDataError:
+            return []
+
+    def _seek_before(self, start: int) -> None:
+        base = float(self._stream.time_base or 1)
+        target_s = start / self.info.sample_rate - PREROLL_S
+        try:
+            self._container.seek(int(target_s / base) + (self._stream.start_time or 0), stream=self._stream)
+        except av.FFmpegError as err:
+            raise Unreadable(str(err)) from err
+
+    def _position(self, frame: av.AudioFrame) -> int:
+        if frame.pts is None or frame.time_base is None:
+            raise Unreadable("a seek landed nowhere")
+        origin_s = (self._stream.start_time or 0) * (self._stream.time_base or 0)
+        return round((frame.pts * frame.time_base - origin_s) * self.info.sample_rate)
+
+    def close(self) -> None:
+        """See `Reader.close`."""
+        self._container.close()
+
+
+def _samples(frame: av.AudioFrame) -> FloatArray:
+    """A decoded frame as float32, shape (n, n_channels)."""
+    raw = frame.to_ndarray()
+    samples = raw.T if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels)
+    if samples.dtype.kind == "f":
+        return np.ascontiguousarray(samples, np.float32)
+    centre = 128.0 if samples.dtype.kind == "u" else 0.0
+    return (samples.astype(np.float32) - np.float32(centre)) / np.float32(SCALES[samples.dtype.str[1:]])
