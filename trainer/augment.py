@@ -1,0 +1,64 @@
+"""Changes to a waveform that leave its caption true. All draw from a generator that is given."""
+
+import numpy as np
+
+from soundsearch.records import FloatArray
+
+
+def place(samples: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+    """Cut a longer clip at a random place, or lay a shorter one at a random offset into n samples of silence."""
+    if len(samples) >= n:
+        start = int(rng.integers(len(samples) - n + 1))
+        return samples[start : start + n]
+    out = np.zeros(n, np.float32)
+    # Mostly from the start: that is where inference lays it.
+    start = int(rng.integers(n - len(samples) + 1)) if rng.random() < 0.3 else 0
+    out[start : start + len(samples)] = samples
+    return out
+
+
+def tilt(samples: FloatArray, rng: np.random.Generator, sample_rate: int) -> FloatArray:
+    """Turn a shelf up or down by at most 6 dB above a random frequency: another microphone, another room."""
+    corner_hz = float(np.exp(rng.uniform(np.log(300), np.log(6000))))
+    gain = 10 ** (rng.uniform(-6, 6) / 20)
+    spectrum = np.fft.rfft(samples)
+    frequency = np.fft.rfftfreq(len(samples), 1 / sample_rate)
+    blend = 1 / (1 + (corner_hz / np.maximum(frequency, 1.0)) ** 2)
+    return np.fft.irfft(spectrum * (1 + (gain - 1) * blend), len(samples)).astype(np.float32)
+
+
+def add_noise(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Add white noise 20 to 50 dB below the clip's loudness."""
+    level = float(np.sqrt(np.mean(np.square(samples)))) * 10 ** (-rng.uniform(20, 50) / 20)
+    return samples + (level * rng.standard_normal(len(samples))).astype(np.float32)
+
+
+def mask_bands(mel: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Replace a random run of frames and one of mel bands by the map's mean (SpecAugment, small)."""
+    mel = mel.copy()
+    fill = float(mel.mean())
+    frames, bands = mel.shape
+    width = int(rng.integers(1, max(2, frames // 8)))
+    start = int(rng.integers(frames - width + 1))
+    mel[start : start + width] = fill
+    width = int(rng.integers(1, max(2, bands // 8)))
+    start = int(rng.integers(bands - width + 1))
+    mel[:, start : start + width] = fill
+    return mel
+
+
+def augment(samples: FloatArray, rng: np.random.Generator, sample_rate: int) -> FloatArray:
+    """Apply some of the changes, each to a part of the clips; loudness is left to the front end's normalisation."""
+    if rng.random() < 0.4:
+        samples = tilt(samples, rng, sample_rate)
+    if rng.random() < 0.3:
+        samples = add_noise(samples, rng)
+    return samples
+
+
+def mix(first: FloatArray, second: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Play two clips of one length at once, at most 5 dB apart in loudness."""
+    levels = [float(np.sqrt(np.mean(np.square(clip)))) + 1e-6 for clip in (first, second)]
+    ratio = levels[0] / levels[1] * 10 ** (rng.uniform(-5, 5) / 20)
+    mixed: FloatArray = (first + ratio * second).astype(np.float32)
+    return mixed

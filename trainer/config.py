@@ -1,0 +1,80 @@
+"""DistilConfig: everything that decides what a training run gives, as one typed record and one TOML file."""
+
+import difflib
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from soundsearch.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True)
+class DistilConfig:
+    """A recipe for a small audio tower. Paths are relative to the data folder unless they start with a slash."""
+
+    name: str = "starter"  # of the bundle
+    title: str = "Starter"
+    description: str = ""  # one plain sentence for the model menu
+    seed: int = 3407
+    # What is learned from
+    manifests: tuple[str, ...] = ()  # CSV or JSONL
+    general_midi: str = ""  # TOML with instrument names, beside the recipe; "" renders nothing
+    soundfont: str = ""  # SF2 file that the notes are rendered from
+    notes_per_program: int = 4
+    synthetic_clips: int = 0  # procedural sounds with exact captions
+    real_share: float = 0.6  # of a batch; the rest is rendered and synthetic
+    mix_share: float = 0.1  # of a batch: two clips heard at once, captions joined
+    # How long and how fast
+    steps: int = 1000
+    batch_size: int = 48
+    tower_rate: float = 1e-4  # peak learning rate
+    projection_rate: float = 5e-4
+    warmup_steps: int = 100
+    weight_decay: float = 1e-4
+    norm_momentum: float = 1e-3  # how fast the batch normalisation's statistics follow the training data
+    blend: float = 1.0  # share of the trained weights in what is written; the rest is the start (WiSE-FT)
+    # Losses
+    temperature: float = 0.07  # at the start; learned
+    near_text: float = 0.8  # a text at least this like a clip's own is not counted as wrong for it
+    contrastive_weight: float = 1.0
+    class_weight: float = 1.0  # teacher's class scores
+    anchor_weight: float = 1.0  # teacher's class scores carried into text space
+    generated_anchor: float = 0.3  # the anchor's weight for rendered and synthetic clips, which it knows less of
+
+    def __post_init__(self) -> None:
+        shares = {"real_share": self.real_share, "mix_share": self.mix_share, "blend": self.blend}
+        if wrong := [name for name, value in shares.items() if not 0 <= value <= 1]:
+            raise TrainingError(f"{wrong[0]} must lie between 0 and 1.", "Correct it in the recipe.")
+        if self.steps < 1 or self.batch_size < 2:
+            raise TrainingError("A run needs at least 1 step and batches of at least 2 clips.", "Correct the recipe.")
+
+
+def load(path: Path) -> DistilConfig:
+    """Read a recipe.
+
+    Raises:
+        TrainingError: If the file cannot be read, or a key or a value is not known.
+    """
+    try:
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as err:
+        raise TrainingError(f"Cannot read the recipe {path}: {err.strerror}.", "Check the path.") from err
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+        raise TrainingError(f"Cannot read the recipe {path}: {err}.", "Correct the file.") from err
+    known = {field.name: field for field in fields(DistilConfig)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "Remove it."
+            raise TrainingError(f"The recipe {path} has an unknown key {key}.", hint)
+        default = known[key].default
+        if isinstance(default, tuple) and isinstance(value, list):
+            value = tuple(str(entry) for entry in value)
+        elif isinstance(default, float) and type(value) is int:
+            value = float(value)
+        if type(value) is not type(default):
+            raise TrainingError(f"{key} in {path} must be of type {type(default).__name__}.", "Correct it.")
+        values[key] = value
+    return DistilConfig(**values)
