@@ -74,7 +74,11 @@ def export(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(
-            {**{k: v.half().contiguous() for k, v in weights.items()}, "logit_scale_a": scale, "logit_scale_t": scale + 0},
+            {
+                **{k: v.half().contiguous() for k, v in weights.items()},
+                "logit_scale_a": scale,
+                "logit_scale_t": scale + 0,
+            },
             folder / "audio.safetensors",
         )
         save_file({k: v.contiguous() for k, v in text.tensors.items()}, folder / "text.safetensors")

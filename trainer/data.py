@@ -3,20 +3,30 @@
 import csv
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from soundsearch.audio.decode import decode, mono, resample
-from soundsearch.errors import TrainingError
+from soundsearch.audio.decode import decode, mono, probe, resample
+from soundsearch.errors import DecodeError, TrainingError
 from soundsearch.records import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
 FREE = ("public-domain", "attribution")  # licence classes that weights may be trained on and shipped
+# Names of one thing: without this, clips of the same drum would be counted as wrong for each other.
+_SAME = {
+    "bass drum": "kick drum",
+    "acoustic bass drum": "kick drum",
+    "acoustic snare": "snare drum",
+    "electric snare": "snare drum",
+    "snare": "snare drum",
+    "birdsong": "bird song",
+    "dog bark": "dog",
+}
 # Tags that say where a clip comes from, not what is heard.
 _NOT_HEARD = {"sfx", "game", "environmental", "environment", "esc10", "instrument", "one-shot", "loop", "drums", "perc"}
 _TEMPLATES = ("{}", "{}", "the sound of {}", "{} sound", "a recording of {}")
@@ -73,22 +83,49 @@ def _item(row: dict[str, Any], folder: Path, class_column: str) -> Item:
     path = next((f / name for f in (folder, folder.parent) if (f / name).exists()), folder / name)
     captions = row.get("captions") or row.get("caption") or ()
     tags = row.get("tags") or ()
-    texts = {
-        key: str(row.get(key) or "")
-        for key in ("label", "split", "group", "licence", "licence_class", "author", "title", "url", "source")
-    }
     return Item(
         path=str(path),
         captions=tuple(captions.split("|")) if isinstance(captions, str) else tuple(captions),
+        label=str(row.get("label") or ""),
         tags=tuple(tags.split(";")) if isinstance(tags, str) else tuple(tags),
+        split=str(row.get("split") or ""),
+        group=str(row.get("group") or ""),
         class_name=str(row.get(class_column) or ""),
-        **texts,
+        licence=str(row.get("licence") or ""),
+        licence_class=str(row.get("licence_class") or ""),
+        author=str(row.get("author") or ""),
+        title=str(row.get("title") or ""),
+        url=str(row.get("url") or ""),
+        source=str(row.get("source") or ""),
     )
 
 
 def trainable(items: Iterable[Item]) -> list[Item]:
     """Keep what weights may be trained on and shipped: the train split, permissive, with an author to credit."""
     return [item for item in items if item.split == "train" and item.licence_class in FREE and item.author]
+
+
+def without_unreadable(items: Sequence[Item], on_message: Callable[[str], None]) -> list[Item]:
+    """Leave out clips that cannot be opened, and say so: a run is never lost to one bad file.
+
+    Raises:
+        TrainingError: If none is left.
+    """
+    kept = []
+    for item in items:
+        try:
+            probe(item.path)
+            kept.append(item)
+        except DecodeError as err:
+            on_message(f"Left out {item.path}: {err.message}")
+    if not kept:
+        raise TrainingError("None of the clips can be used.", "Check the manifest's paths, splits and licences.")
+    return kept
+
+
+def relative_to(items: Sequence[Item], folder: Path) -> list[Item]:
+    """The same items with paths relative to a folder that they are below."""
+    return [replace(item, path=str(Path(item.path).relative_to(folder))) for item in items]
 
 
 def load_samples(item: Item, sample_rate: int, max_s: float = 12.0) -> FloatArray:
@@ -103,10 +140,16 @@ def load_samples(item: Item, sample_rate: int, max_s: float = 12.0) -> FloatArra
     return resample(mono(waveform), waveform.sample_rate, sample_rate)
 
 
+def sound_of(label: str) -> str:
+    """The one name of what a label says is heard; "crash cymbal 2" is not heard as a number."""
+    words = re.sub(r"\s+\d+$", "", label)
+    return _SAME.get(words, words)
+
+
 def phrasings(item: Item) -> tuple[str, ...]:
     """All texts that an item may be trained with: captions, label, and tags that say what is heard."""
     heard = [tag for tag in item.tags if tag not in _NOT_HEARD]
-    words = re.sub(r"\s+\d+$", "", item.label)  # "crash cymbal 2": the number is not heard
+    words = sound_of(item.label)
     texts = [*item.captions, words, *(f"{words}, {tag}" for tag in heard if tag not in words)]
     if m := re.fullmatch(r"(.+), single note ([A-G]#?\d)", item.captions[0] if item.captions else ""):
         texts.append(f"a {m[1]} playing a note")
@@ -123,7 +166,7 @@ def draw_text(item: Item, rng: np.random.Generator) -> str:
 
 def sampling_weights(items: Sequence[Item]) -> npt.NDArray[np.float64]:
     """Probability of each item: by the square root of how often its label occurs, so that none drowns the rest."""
-    names, index, counts = np.unique([item.label for item in items], return_inverse=True, return_counts=True)
+    names, index, counts = np.unique([sound_of(item.label) for item in items], return_inverse=True, return_counts=True)
     del names
     weights = 1 / np.sqrt(counts[index])
     return np.asarray(weights / weights.sum(), np.float64)
@@ -143,10 +186,10 @@ def fits(items: Sequence[Item], texts: Sequence[str], own: Sequence[int]) -> Boo
     right = np.zeros((len(items), len(texts)), bool)
     labels: dict[int, set[str]] = {}
     for item, column in zip(items, own, strict=True):
-        labels.setdefault(column, set()).add(item.label)
+        labels.setdefault(column, set()).add(sound_of(item.label))
     for row, item in enumerate(items):
         mine = set(phrasings(item))
         for column, text in enumerate(texts):
-            shared = bool(item.label) and item.label in labels.get(column, ())
+            shared = bool(item.label) and sound_of(item.label) in labels.get(column, ())
             right[row, column] = column == own[row] or text in mine or shared
     return right

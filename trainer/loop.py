@@ -88,7 +88,9 @@ def distil(
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, config))
     follow = _SlowStatistics(student, config.norm_momentum)
-    for number, batch in zip(range(1, config.steps + 1), batches(config, items, samples, text, front_end, rng), strict=False):
+    for number, batch in zip(
+        range(1, config.steps + 1), batches(config, items, samples, text, front_end, rng), strict=False
+    ):
         outputs = [student(mel) for mel in batch.mels]
         with torch.no_grad():
             teacher_logits = torch.cat([teacher(mel).class_logits for mel in batch.mels])
@@ -152,7 +154,9 @@ def _batch(
     order = sorted(range(len(chosen)), key=lambda k: lengths[k])
     chosen, lengths = [chosen[k] for k in order], [lengths[k] for k in order]
     drawn = [draw_text(items[i], rng) for i in chosen]
-    waves = [augment(place(samples[i], n, rng), rng, front_end.sample_rate) for i, n in zip(chosen, lengths, strict=True)]
+    waves = [
+        augment(place(samples[i], n, rng), rng, front_end.sample_rate) for i, n in zip(chosen, lengths, strict=True)
+    ]
     partners: dict[int, int] = {}
     for row in range(len(chosen) - 1):
         if rng.random() < config.mix_share and lengths[row] == lengths[row + 1] and row not in partners.values():

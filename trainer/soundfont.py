@@ -71,7 +71,9 @@ def render(notes: Sequence[Note], font: Path, sample_rate: int) -> list[Item]:
     """
     program = shutil.which("fluidsynth")
     if program is None or not font.is_file():
-        raise TrainingError(f"Cannot render the sound font {font}: {'it' if program else 'FluidSynth'} is missing.", _DAMAGE)
+        raise TrainingError(
+            f"Cannot render the sound font {font}: {'it' if program else 'FluidSynth'} is missing.", _DAMAGE
+        )
     with tempfile.TemporaryDirectory() as folder:
         midi, wave = Path(folder) / "notes.mid", Path(folder) / "notes.wav"
         midi.write_bytes(midi_file(notes))

@@ -28,13 +28,11 @@ class Bench:
         t = self.time(seconds)
         phase = np.cumsum(np.broadcast_to(frequency, t.shape)) / self.rate
         saw = 2 * (phase % 1) - 1
-        shapes = {
-            "sine": lambda: np.sin(2 * np.pi * phase),
-            "square": lambda: np.sign(saw),
-            "saw": lambda: saw,
-            "triangle": lambda: 2 * np.abs(saw) - 1,
-        }
-        return np.asarray(shapes[shape](), np.float64)
+        if shape == "sine":
+            return np.asarray(np.sin(2 * np.pi * phase), np.float64)
+        if shape == "square":
+            return np.asarray(np.sign(saw), np.float64)
+        return np.asarray(2 * np.abs(saw) - 1 if shape == "triangle" else saw, np.float64)
 
     def noise(self, seconds: float, slope: float = 0.0) -> Array:
         """Noise whose power falls with frequency to the given power: 0 white, 1 pink, 2 brown, -1 blue."""
@@ -84,7 +82,11 @@ def riser(b: Bench) -> Made:
     seconds = b.pick(1.5, 5)
     glide = np.geomspace(b.pick(60, 200), b.pick(800, 3000), int(seconds * b.rate))
     body = 0.5 * b.tone(glide, seconds, "saw") + b.noise(seconds) * b.rng.uniform(0.3, 1)
-    return body * b.swell(seconds), "riser", ("a riser building up", "riser", "an uplifter before the drop", "build up fx")
+    return (
+        body * b.swell(seconds),
+        "riser",
+        ("a riser building up", "riser", "an uplifter before the drop", "build up fx"),
+    )
 
 
 def downlifter(b: Bench) -> Made:
@@ -199,7 +201,11 @@ def pad(b: Bench) -> Made:
     top = b.pick(500, 5000)
     edge = np.minimum(1, np.minimum(b.time(seconds), b.time(seconds)[::-1]) / (seconds / 4))
     word = "dark" if top < 1200 else "bright"
-    captions = (f"a {word} synth pad", "a warm sustained synth pad", f"a {word} {'minor' if minor else 'major'} pad chord")
+    captions = (
+        f"a {word} synth pad",
+        "a warm sustained synth pad",
+        f"a {word} {'minor' if minor else 'major'} pad chord",
+    )
     return b.band(sum(voices[1:], voices[0]), 40, top) * edge, "synth pad", captions
 
 
@@ -207,7 +213,11 @@ def drone(b: Bench) -> Made:
     """Low, long and hardly moving."""
     seconds, root = b.pick(3, 5), b.pick(40, 90)
     samples = sum((b.tone(root * r, seconds, "saw") for r in (1.0, 1.004, 1.5)), b.noise(seconds, 2) * 0.5)
-    return b.band(samples, 20, b.pick(150, 700)), "drone", ("a dark drone", "a low ominous drone", "a deep droning tone")
+    return (
+        b.band(samples, 20, b.pick(150, 700)),
+        "drone",
+        ("a dark drone", "a low ominous drone", "a deep droning tone"),
+    )
 
 
 def lead(b: Bench) -> Made:
@@ -218,7 +228,9 @@ def lead(b: Bench) -> Made:
     notes = [root * 2 ** (int(b.rng.choice(scale)) / 12) for _ in range(int(1.5 / step))]
     samples = np.concatenate([b.tone(f, step, shape) * b.decay(step, step, 0.004) for f in notes])
     chip = shape == "square"
-    captions = ("an 8-bit chiptune melody", "retro video game music") if chip else ("a synth arpeggio", "a saw synth lead")
+    captions = (
+        ("an 8-bit chiptune melody", "retro video game music") if chip else ("a synth arpeggio", "a saw synth lead")
+    )
     return samples, "chiptune" if chip else "synth arpeggio", captions
 
 
@@ -259,7 +271,9 @@ def kick(b: Bench) -> Made:
     glide = b.pick(42, 60) + b.pick(100, 500) * 0.5 ** (b.time(seconds) / b.pick(0.008, 0.03))
     samples = b.tone(glide, seconds) * b.decay(seconds, length)
     long = length > 0.15
-    punch = ("an 808 kick with a long tail", "a boomy kick drum") if long else ("a punchy kick", "a tight electronic kick")
+    punch = (
+        ("an 808 kick with a long tail", "a boomy kick drum") if long else ("a punchy kick", "a tight electronic kick")
+    )
     return samples, "kick drum", (*punch, "kick drum")
 
 
@@ -297,14 +311,19 @@ def tom(b: Bench) -> Made:
     seconds, base = b.pick(0.4, 0.9), b.pick(70, 260)
     glide = base * (1 + 0.5 * 0.5 ** (b.time(seconds) / 0.03))
     word = "low" if base < 110 else "high" if base > 180 else "mid"
-    return b.tone(glide, seconds) * b.decay(seconds, 0.1), "tom", (f"a {word} electronic tom", "tom drum", f"{word} tom")
+    return (
+        b.tone(glide, seconds) * b.decay(seconds, 0.1),
+        "tom",
+        (f"a {word} electronic tom", "tom drum", f"{word} tom"),
+    )
 
 
 def bell(b: Bench) -> Made:
     """A struck bell from inharmonic partials."""
     seconds, root = b.pick(1, 3), b.pick(300, 1500)
     partials = [
-        b.tone(root * r, seconds) * b.decay(seconds, seconds / (3 + 2 * r)) / r for r in (0.56, 0.92, 1.19, 1.71, 2, 2.74)
+        b.tone(root * r, seconds) * b.decay(seconds, seconds / (3 + 2 * r)) / r
+        for r in (0.56, 0.92, 1.19, 1.71, 2, 2.74)
     ]
     return sum(partials[1:], partials[0]), "synth bell", ("a synthetic bell", "an fm bell tone", "a bright bell chime")
 
@@ -320,7 +339,11 @@ def hum(b: Bench) -> Made:
     """Mains hum."""
     base = 50.0 if b.rng.random() < 0.5 else 60.0
     partials = [b.tone(base * k, 2.5) * b.rng.random() / k for k in range(1, 9)]
-    return sum(partials[1:], partials[0]), "electrical hum", ("an electrical mains hum", "a ground loop hum", "a low buzz")
+    return (
+        sum(partials[1:], partials[0]),
+        "electrical hum",
+        ("an electrical mains hum", "a ground loop hum", "a low buzz"),
+    )
 
 
 def glitch(b: Bench) -> Made:
@@ -335,8 +358,8 @@ def glitch(b: Bench) -> Made:
 
 
 MAKERS: tuple[Callable[[Bench], Made], ...] = (
-    sweep, riser, downlifter, impact, sub_drop, click, beep, alarm, siren, noise_bed, crackle, synth_bass, wobble, pluck,
-    pad, drone, lead, game_jump, game_coin, zap, whoosh, kick, snare, hat, clap, tom, bell, sine, hum, glitch,
+    sweep, riser, downlifter, impact, sub_drop, click, beep, alarm, siren, noise_bed, crackle, synth_bass, wobble,
+    pluck, pad, drone, lead, game_jump, game_coin, zap, whoosh, kick, snare, hat, clap, tom, bell, sine, hum, glitch,
 )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ class TextTower:
         result = self._model.load_state_dict({k: v.float() for k, v in self.tensors.items()}, strict=False)
         if lost := [key for key in result.missing_keys if not key.endswith(("position_ids", "token_type_ids"))]:
             raise TrainingError(f"The text tower in {folder} lacks {lost[0]}.", "Check --text.")
-        self._model.eval()
+        self._model.eval()  # type: ignore[no-untyped-call]
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
         self._cache: dict[str, Tensor] = {}
