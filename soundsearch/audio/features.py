@@ -1,6 +1,5 @@
 """Waveform -> what a model takes, by the `FrontEnd` that each bundle brings. Deterministic: nothing here is random."""
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -199,62 +198,74 @@ def load_features(path: str, front_end: FrontEnd, start_s: float | None = None, 
         DecodeError: If nothing can be decoded.
     """
     info = decode.probe(path)
-    part_s = min(end_s if end_s is not None else math.inf, info.duration_s) - (start_s or 0.0)
-    if part_s <= WHOLE_MAX_S:
-        waveform = decode.decode(path, start_s, end_s, max_s=WHOLE_MAX_S + 1)
-        if waveform.duration_s <= WHOLE_MAX_S:
-            samples = decode.resample(decode.mono(waveform), waveform.sample_rate, front_end.sample_rate)
-            return features(samples, front_end)
-    try:
-        return _long_features(path, front_end, start_s, end_s, round(part_s * info.sample_rate))
-    except (LengthError, DecodeError):  # the header lied: count, which takes decoding the whole
-        count = sum(len(block.samples) for block in decode.blocks(path, start_s, end_s))
-        return _long_features(path, front_end, start_s, end_s, count)
+    part = _Part(path, info.sample_rate, start_s, end_s)
+    claimed = round(info.duration_s * info.sample_rate) - part.first
+    count = claimed if end_s is None else min(claimed, round(end_s * info.sample_rate) - part.first)
+    for counted in (False, True):
+        if count <= WHOLE_MAX_S * info.sample_rate:
+            waveform = decode.decode(path, start_s, end_s, max_s=WHOLE_MAX_S + 1)
+            if waveform.duration_s <= WHOLE_MAX_S:
+                samples = decode.resample(decode.mono(waveform), waveform.sample_rate, front_end.sample_rate)
+                return features(samples, front_end)
+        else:
+            try:
+                return _long_features(part, count, front_end)
+            except LengthError:
+                pass
+            except DecodeError:
+                if counted:
+                    raise
+        count = sum(len(block.samples) for block in decode.blocks(path, start_s, end_s))  # the header lied
+    raise DecodeError("its length changes while it is read", "Try again when nothing writes to it.")
 
 
-def _long_features(path: str, front_end: FrontEnd, start_s: float | None, end_s: float | None, count: int) -> Features:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    path: str
+    sample_rate: int  # of the file, Hz
+    start_s: float | None
+    end_s: float | None
+
+    @property
+    def first(self) -> int:
+        """Number of the first sample, rounded as decode does."""
+        return round((self.start_s or 0.0) * self.sample_rate)
+
+
+def _long_features(part: _Part, count: int, front_end: FrontEnd) -> Features:
     """Features of a part with `count` samples at the file's rate, without ever holding it whole."""
-    info = decode.probe(path)
-    total = decode.resampled_length(count, info.sample_rate, front_end.sample_rate)
+    total = decode.resampled_length(count, part.sample_rate, front_end.sample_rate)
     if front_end.long == "fusion":
-        scale = np.float32(1)
+        pieces = _mono_pieces(part, front_end)
         if front_end.peak_normalise:
-            peak = max(float(np.abs(p).max(initial=0)) for p in _mono_pieces(path, front_end, start_s, end_s))
-            scale = np.float32(1 / peak if peak > QUIET_PEAK else 1)
-        return _fusion((p * scale for p in _mono_pieces(path, front_end, start_s, end_s)), total, front_end)
-    views = [
-        log_mel(
-            _prepare(_window_of_file(path, front_end, start_s or 0.0, start, info.sample_rate), front_end), front_end
-        )
-        for start in window_starts(total, front_end)
-    ]
-    return Features(np.stack(views), longer=True)
+            peak = max(float(np.abs(piece).max(initial=0)) for piece in _mono_pieces(part, front_end))
+            pieces = (piece / np.float32(peak if peak > QUIET_PEAK else 1) for piece in pieces)
+        return _fusion(pieces, total, front_end)
+    windows = (_window_of_file(part, count, start, front_end) for start in window_starts(total, front_end))
+    return Features(np.stack([log_mel(_prepare(window, front_end), front_end) for window in windows]), longer=True)
 
 
-def _mono_pieces(path: str, front_end: FrontEnd, start_s: float | None, end_s: float | None) -> Iterator[FloatArray]:
+def _mono_pieces(part: _Part, front_end: FrontEnd) -> Iterator[FloatArray]:
     """The mono samples of a file at the model's rate, equal to resampling the whole at once."""
-    stream: soxr.ResampleStream | None = None
-    for block in decode.blocks(path, start_s, end_s):
-        if block.sample_rate == front_end.sample_rate:
-            yield decode.mono(block)
-            continue
-        stream = stream or soxr.ResampleStream(
-            block.sample_rate, front_end.sample_rate, 1, dtype="float32", quality="HQ"
-        )
+    if part.sample_rate == front_end.sample_rate:
+        yield from (decode.mono(block) for block in decode.blocks(part.path, part.start_s, part.end_s))
+        return
+    stream = soxr.ResampleStream(part.sample_rate, front_end.sample_rate, 1, dtype="float32", quality="HQ")
+    for block in decode.blocks(part.path, part.start_s, part.end_s):
         yield stream.resample_chunk(decode.mono(block))
-    if stream:
-        yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
 
 
-def _window_of_file(path: str, front_end: FrontEnd, begin_s: float, start: int, from_hz: int) -> FloatArray:
+def _window_of_file(part: _Part, count: int, start: int, front_end: FrontEnd) -> FloatArray:
     """One window of a long file, from sample `start` at the model's rate on.
 
     It is cut at whole seconds of the part, where both sample grids meet, and resampled with a margin.
     """
     first_s = max(0, start // front_end.sample_rate - MARGIN_S)
-    length_s = (start + front_end.max_samples) // front_end.sample_rate + 1 + MARGIN_S - first_s
-    begin = round(begin_s * from_hz) + first_s * from_hz  # in samples, as decode rounds it
-    waveform = decode.decode(path, begin / from_hz, (begin + length_s * from_hz) / from_hz)
+    last_s = (start + front_end.max_samples) // front_end.sample_rate + 1 + MARGIN_S
+    begin = part.first + first_s * part.sample_rate
+    end = part.first + min(count, last_s * part.sample_rate)
+    waveform = decode.decode(part.path, begin / part.sample_rate, end / part.sample_rate)
     samples = decode.resample(decode.mono(waveform), waveform.sample_rate, front_end.sample_rate)
     at = start - first_s * front_end.sample_rate
     if len(samples) < at + front_end.max_samples:

@@ -17,7 +17,8 @@ from soundsearch.audio.reasons import check_shape
 from soundsearch.records import FloatArray
 
 BLOCK_SAMPLES = 1 << 18  # of all channels together: 1 MB
-PREROLL_S = 1.0  # decoded and dropped after a seek in a compressed stream, until the codec has settled
+PREROLL_S = 1.0  # decoded and dropped after a seek in a compressed stream; 0.1 s was too short for Vorbis
+EXACT_SUBTYPES = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # in others a seek may land in a decoder not yet settled
 SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # containers with an index; in others we read from the start
 RATE_GUESSED = ("aac", "ac3", "eac3", "mp3", "dts")  # raw streams, whose duration FFmpeg guesses from the bit rate
 FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2": "M4A", "matroska,webm": "WEBM", "asf": "WMA", "wv": "WAVPACK"}
@@ -58,15 +59,26 @@ class Reader(Protocol):
         ...
 
 
+class _ForwardFile(sf.SoundFile):  # type: ignore[misc]
+    """A sound file that is read on without the seek that soundfile adds after each read.
+
+    WORKAROUND(soundfile 0.14, libsndfile 1.2.2): that seek, to where the file stands anyway, spoils MP3 (blocks were
+    wrong by up to 0.36 at their seams), and reading would end where a lying header says.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 class SoundFileReader:
-    """WAV, AIFF, FLAC, Ogg, MP3 and what else libsndfile knows. Its seeks are exact to the sample in all of them."""
+    """WAV, AIFF, FLAC, Ogg, MP3 and what else libsndfile knows."""
 
     def __init__(self, file: BinaryIO) -> None:
         file.seek(0)
         try:
             # A file descriptor takes every path, and hides the extension, by which libsndfile would read some
             # text files as headerless audio. Windows' C runtimes do not share descriptors.
-            self._file = sf.SoundFile(file if os.name == "nt" else file.fileno(), closefd=False)
+            self._file = _ForwardFile(file if os.name == "nt" else file.fileno(), closefd=False)
         except (sf.SoundFileError, OSError, RuntimeError, TypeError) as err:
             raise Unreadable(str(err)) from err
         rate, channels = int(self._file.samplerate), int(self._file.channels)
@@ -82,25 +94,25 @@ class SoundFileReader:
         """See `Reader.blocks`."""
         size = max(1024, BLOCK_SAMPLES // self.info.channels)
         try:
-            start = self._skip(start)
-            while True:
-                block: FloatArray = self._file.read(size, dtype="float32", always_2d=True)
-                if not len(block):
-                    return
-                if start < len(block):
-                    yield block[start:]
-                start = max(0, start - len(block))
+            drop = start - self._seek_before(start)
+            while len(block := self._file.read(size, dtype="float32", always_2d=True)):
+                if drop < len(block):
+                    yield block[drop:]
+                drop = max(0, drop - len(block))
         except (sf.SoundFileError, RuntimeError) as err:
             raise Unreadable(str(err)) from err
 
-    def _skip(self, start: int) -> int:
-        """Seek to `start`, or say how many frames must be read and dropped."""
-        if self._file.seekable():
-            # MP3 headers lie about the length: libsndfile refuses to seek behind it, so read from there.
-            place = min(start, self.info.frames)
-            self._file.seek(place)
-            return start - place
-        return start
+    def _seek_before(self, start: int) -> int:
+        """Go to `start`, or to a place before it from where the decoder has settled when it comes there."""
+        exact = self.info.subtype.startswith(EXACT_SUBTYPES)
+        place = start if exact else max(0, start - round(PREROLL_S * self.info.sample_rate))
+        place = min(place, self.info.frames)  # libsndfile does not seek behind what the header says
+        if not place:
+            return 0
+        try:
+            return int(self._file.seek(place))
+        except sf.SoundFileError:  # some rare codecs only go forward
+            return 0
 
     def close(self) -> None:
         """See `Reader.close`."""
