@@ -7,6 +7,7 @@ A reader gives `info` and, from any frame on, blocks of float32 samples. What a 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import BinaryIO, Protocol
 
 import av
@@ -19,9 +20,10 @@ from soundsearch.records import FloatArray
 BLOCK_SAMPLES = 1 << 18  # of all channels together: 1 MB
 PREROLL_S = 1.0  # decoded and dropped after a seek in a compressed stream; 0.1 s was too short for Vorbis
 EXACT_SUBTYPES = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # in others a seek may land in a decoder not yet settled
-SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # containers with an index; in others we read from the start
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # the one container that tells time to the sample; in others we read from the start
+MAX_PADDING = 4096  # samples that an encoder adds to fill its last frame
 RATE_GUESSED = ("aac", "ac3", "eac3", "mp3", "dts")  # raw streams, whose duration FFmpeg guesses from the bit rate
-FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2": "M4A", "matroska,webm": "WEBM", "asf": "WMA", "wv": "WAVPACK"}
+FORMATS = {MP4: "M4A", "matroska,webm": "MATROSKA", "asf": "WMA", "wv": "WAVPACK"}
 SCALES = {"u1": 128.0, "i2": 32768.0, "i4": 2147483648.0}  # full scale of integer samples
 
 
@@ -156,6 +158,7 @@ class ContainerReader:
         if not streams or streams[0].codec_context is None:
             raise Unreadable("no audio stream")
         self._stream = stream = streams[0]
+        self._first_s: Fraction | None = None  # when the first sample sounds by the container's clock
         rate, channels = stream.codec_context.sample_rate or 0, stream.codec_context.channels or 0
         if not (rate and channels):
             raise Unreadable("no sample rate or no channels")
@@ -201,24 +204,34 @@ class ContainerReader:
             yield np.concatenate(held)
 
     def _frames(self, start: int) -> Iterator[FloatArray]:
-        position: int | None = 0
-        if start > 2 * PREROLL_S * self.info.sample_rate and self._container.format.name in SEEKABLE:
-            self._seek_before(start)
-            position = None  # the first frame tells where the seek landed
+        """Blocks of a codec frame each, from `start` on; without the padding that MP4 says to leave out."""
+        end = self.info.frames if self._container.format.name == MP4 else 0
+        padding: list[FloatArray] = []
+        for position, block in self._placed_frames(start):
+            if end and position + len(block) > end:
+                padding.append(block[max(0, end - position) :])
+                block = block[: max(0, end - position)]
+            if position + len(block) > start:
+                yield block[max(0, start - position) :]
+        if sum(len(block) for block in padding) > MAX_PADDING:
+            yield from padding  # the header's length was a lie
+
+    def _placed_frames(self, start: int) -> Iterator[tuple[int, FloatArray]]:
+        """Decoded codec frames with the number of their first sample, from somewhere before `start` on."""
         try:
+            position = self._seek_before(start)
             for packet in self._container.demux(self._stream):
                 for frame in self._decode(packet):
+                    block = _samples(frame)
                     if position is None:
                         position = self._position(frame)
-                    block = _samples(frame)
                     if block.shape[1] != self.info.channels or frame.sample_rate != self.info.sample_rate:
                         if position:
                             return  # a stream that changes its shape on the way: keep what came before
                         check_shape(frame.sample_rate, block.shape[1])
                         # High-efficiency AAC shows its real rate only here.
                         self.info = replace(self.info, sample_rate=frame.sample_rate, channels=block.shape[1])
-                    if position + len(block) > start:
-                        yield block[max(0, start - position) :]
+                    yield position, block
                     position += len(block)
         except (av.FFmpegError, OSError) as err:
             raise Unreadable(str(err)) from err
@@ -230,23 +243,32 @@ class ContainerReader:
         except av.InvalidDataError:
             return []
 
-    def _seek_before(self, start: int) -> None:
-        base = float(self._stream.time_base or 1)
-        target_s = start / self.info.sample_rate - PREROLL_S
-        try:
-            self._container.seek(int(target_s / base) + (self._stream.start_time or 0), stream=self._stream)
-        except av.FFmpegError as err:
-            raise Unreadable(str(err)) from err
+    def _seek_before(self, start: int) -> int | None:
+        """Go to a place before `start`: 0 is the first sample, None one that the next frame tells."""
+        if self._container.format.name != MP4 or start < 4 * PREROLL_S * self.info.sample_rate:
+            return 0
+        first = next(iter(self._container.decode(self._stream)), None)
+        self._first_s = _time(first) if first else None
+        if self._first_s is None or not self._stream.time_base:
+            raise Unreadable("no times")
+        target_s = self._first_s + Fraction(start, self.info.sample_rate) - Fraction(PREROLL_S)
+        self._container.seek(int(target_s / self._stream.time_base), stream=self._stream)
+        return None
 
     def _position(self, frame: av.AudioFrame) -> int:
-        if frame.pts is None or frame.time_base is None:
+        time_s = _time(frame)
+        if time_s is None or self._first_s is None:
             raise Unreadable("a seek landed nowhere")
-        origin_s = (self._stream.start_time or 0) * (self._stream.time_base or 0)
-        return round((frame.pts * frame.time_base - origin_s) * self.info.sample_rate)
+        return round((time_s - self._first_s) * self.info.sample_rate)
 
     def close(self) -> None:
         """See `Reader.close`."""
         self._container.close()
+
+
+def _time(frame: av.AudioFrame) -> Fraction | None:
+    """When a frame begins, in exact seconds."""
+    return None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
 
 
 def _samples(frame: av.AudioFrame) -> FloatArray:
