@@ -1,4 +1,4 @@
-"""VectorIndex: the nearest vectors, exactly while there are few, through HNSW when there are many. One owner of hnswlib.
+"""VectorIndex: the nearest vectors, exactly while there are few, through HNSW when there are many. Owns hnswlib.
 
 A cache: the catalogue holds the same vectors and everything here can be made again from them. Files carry the stamp of
 the catalogue they were made from and are written so that a crash leaves the old ones or the new.

@@ -1,4 +1,4 @@
-"""Tables and numbered migrations. `user_version` counts the migrations that were applied; never edit one that shipped."""
+"""Tables and numbered migrations. `user_version` counts those that were applied; never edit one that shipped."""
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -9,7 +9,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE roots (
         id INTEGER PRIMARY KEY,
         path BLOB NOT NULL UNIQUE,   -- file system bytes
-        mount BLOB NOT NULL,         -- mount point it was on when last seen: tells an unplugged drive from an empty folder
+        mount BLOB NOT NULL,         -- mount point when last seen: tells an unplugged drive from an empty folder
         online INTEGER NOT NULL DEFAULT 1
     );
 

@@ -477,8 +477,8 @@ class Catalogue:
                 (content_id, old_content),
             )
         self._db.execute(
-            "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ?, state = 'ready', reason = '',"
-            " content_id = ?, size_bytes = ?, modified_ns = ? WHERE id = ?",
+            "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ?, state = 'ready',"
+            " reason = '', content_id = ?, size_bytes = ?, modified_ns = ? WHERE id = ?",
             (root_id, path, *place, content_id, analysis.size_bytes, analysis.modified_ns, clip_id),
         )
         return moved

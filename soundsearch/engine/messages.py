@@ -1,8 +1,8 @@
 """What crosses the process border between the window and the engine: plain records that can be pickled.
 
-The window sends `(id, request)`; the engine answers each with `Reply`, or `Failed`, carrying the same id. A request that
-starts a job is answered at once with the job's id (its own request id); the job then reports `JobProgress` and ends
-with `JobDone`, `JobFailed` or `JobStopped`. `Changed` and `ModelReady` come without having been asked for.
+The window sends `(id, request)`; the engine answers each with `Reply`, or `Failed`, carrying the same id. A request
+that starts a job is answered at once with the job's id (its own request id); the job then reports `JobProgress` and
+ends with `JobDone`, `JobFailed` or `JobStopped`. `Changed` and `ModelReady` come without having been asked for.
 """
 
 from dataclasses import dataclass

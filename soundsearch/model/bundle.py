@@ -1,7 +1,7 @@
 """A model folder: config, weights, tokenizer, front end, manifest with checksums, and the bundle id made of them.
 
-Two kinds of folder are opened alike: our own bundles, which carry a manifest `soundsearch.json`, and any CLAP checkpoint
-in the hub's format (`config.json`, `preprocessor_config.json`, `model.safetensors` or `pytorch_model.bin`).
+Two kinds of folder are opened alike: our own bundles, which carry a manifest `soundsearch.json`, and any CLAP
+checkpoint in the hub's format (`config.json`, `preprocessor_config.json`, `model.safetensors` or `pytorch_model.bin`).
 """
 
 import hashlib

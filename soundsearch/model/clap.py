@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import ClapAudioModelWithProjection, ClapConfig, ClapTextModelWithProjection
 from transformers.initialization import no_init_weights
@@ -231,11 +231,17 @@ class ClapEncoder:
         return cosine >= MIN_BF16_COSINE
 
 
+def available_devices() -> list[str]:
+    """Devices that a model can run on here, the fastest first; "cpu" is always the last."""
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, there in found.items() if there]
+
+
 def _choose_device(device: Device) -> str:
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = available_devices()
     if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if not available.get(device, False):
+        return available[0]
+    if device not in available:
         raise ModelError(f"There is no {device} device on this computer.", "Choose --device auto or cpu.")
     return device
 
@@ -300,6 +306,22 @@ def read_tensors(file: Path) -> dict[str, torch.Tensor]:
     if not isinstance(tensors, dict) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
         raise ModelError(f"The weights {file} hold more than tensors.", "Only plain checkpoints are loaded.")
     return tensors
+
+
+def convert_weights(source: Path, target: Path) -> None:
+    """Write the tensors of a `.bin` checkpoint as safetensors; the target appears whole or not at all.
+
+    Raises:
+        ModelError: If the source cannot be read or the target not be written.
+    """
+    tensors = {key: tensor.contiguous().clone() for key, tensor in read_tensors(source).items()}
+    part = target.with_name(target.name + ".part")
+    try:
+        save_file(tensors, part, metadata={"format": "pt"})
+        part.replace(target)
+    except (OSError, SafetensorError) as err:
+        part.unlink(missing_ok=True)
+        raise ModelError(f"Cannot write the weights {target}: {err}.", "Make room on the disk and try again.") from err
 
 
 def _load_tokenizer(bundle: Bundle) -> Tokenizer:

@@ -1,0 +1,404 @@
+"""The command line: results to stdout, progress and messages to stderr; --json: exactly one JSON value on stdout."""
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import soundsearch
+from soundsearch.engine.service import Engine, parse_query
+from soundsearch.errors import Cancelled, QueryError, SoundSearchError
+from soundsearch.records import Example, FloatArray, Hit, Progress
+from soundsearch.settings import Places
+
+DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
+_REGION = re.compile(r"(?P<path>.+)@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)?)", re.DOTALL)
+
+OpenWindow = Callable[[Places, str | None, str | None], int]
+
+
+def main(argv: Sequence[str] | None = None, open_window: OpenWindow | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 could not be done, 2 wrong usage, 130 stopped by the user.
+
+    Args:
+        argv: Arguments without the program's name.
+        open_window: What to do when no command is given.
+    """
+    for stream in (sys.stdout, sys.stderr):  # paths may hold bytes that are not UTF-8
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="surrogateescape")
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.command is None and open_window is None:
+        parser.error("name a command")
+    places = Places(Path(options.data_dir).absolute()) if options.data_dir else Places.default()
+    try:
+        if options.command is None:
+            assert open_window is not None
+            return open_window(places, options.model, options.device)
+        code: int = options.run(options, places)
+        sys.stdout.flush()
+        return code
+    except QueryError as err:
+        _say(f"{err.message}\n{err.hint}" if err.hint else err.message)
+        return USAGE
+    except SoundSearchError as err:
+        _say(f"{err.message}\n{err.hint}" if err.hint else err.message)
+        return FAILED
+    except (KeyboardInterrupt, Cancelled):
+        _say("Stopped.")
+        return STOPPED
+    except BrokenPipeError:  # `soundsearch search … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Common options are understood before and after the command."""
+
+    def common(default: Any) -> argparse.ArgumentParser:
+        parser = argparse.ArgumentParser(add_help=False)
+        given: dict[str, Any] = {} if default else {"default": argparse.SUPPRESS}
+        group = parser.add_argument_group("common options")
+        group.add_argument("--data-dir", metavar="DIR", help="catalogue, index, models and settings", **given)
+        group.add_argument("--model", metavar="NAME|DIR", help="a model's name or folder", **given)
+        group.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where the model runs", **given)
+        flag: dict[str, Any] = {"action": "store_true", **given}
+        group.add_argument("--json", help="one JSON value on stdout", **flag)
+        group.add_argument("--quiet", help="no progress", **flag)
+        return parser
+
+    parser = argparse.ArgumentParser(
+        prog="soundsearch",
+        description="Find sounds by what they sound like. Without a command the window opens.",
+        parents=[common(True)],
+    )
+    parser.add_argument("--version", action="version", version=f"soundsearch {soundsearch.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace, Places], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, parents=[common(False)])
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command("scan", _scan, "Add folders and bring the catalogue up to date; run it again to go on.")
+    sub.add_argument("roots", nargs="*", metavar="ROOT", help="folders of sounds (default: all that are known)")
+    sub.add_argument("--workers", type=_positive, metavar="N", help="threads that decode")
+
+    sub = command("search", _search, "Find sounds by a description, by a sound, or both.")
+    sub.add_argument("text", nargs="*", metavar="TEXT", help='such as: wet slap -voice "take 2" dur<2 tag:vinyl')
+    sub.add_argument("--like", action="append", default=[], metavar="FILE[@START-END]", help="a sound to be like")
+    sub.add_argument("--unlike", action="append", default=[], metavar="FILE[@START-END]", help="a sound to be unlike")
+    sub.add_argument("--not", action="append", default=[], dest="not_texts", metavar="TEXT", help="what to avoid")
+    sub.add_argument("--weight", type=_share, default=0.5, metavar="W", help="text against example, 0 to 1")
+    sub.add_argument("--limit", type=_positive, default=20, metavar="N", help="how many hits (default 20)")
+
+    sub = command("embed", _embed, "Write the embeddings of files, or of texts, as a NumPy file.")
+    sub.add_argument("files", nargs="*", metavar="FILE", help="sounds, FILE@START-END for a part of one")
+    sub.add_argument("--text", nargs="+", metavar="T", help="texts in place of files")
+    sub.add_argument("--out", required=True, metavar="X.npy", help="where to write: float32 (n, dim), unit rows")
+
+    models = command("models", _models, "List, download, choose and check models.")
+    models.add_argument("action", choices=("list", "download", "use", "check"), nargs="?", default="list")
+    models.add_argument("name", nargs="?", metavar="NAME", help="which model")
+
+    command("status", _status, "Catalogue and index at a glance.")
+    sub = command("verify", _verify, "Check catalogue, vectors and index against one another.")
+    sub.add_argument("--repair", action="store_true", help="rebuild what can be rebuilt")
+    command("doctor", _doctor, "Versions, devices, codecs, sound output, paths, and what to fix.")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError("must be from 0 to 1")
+    return value
+
+
+def _engine(options: argparse.Namespace, places: Places, precision: str | None = None) -> Engine:
+    return Engine(places, model=options.model, device=options.device, precision=precision)
+
+
+# -- commands
+
+
+def _scan(options: argparse.Namespace, places: Places) -> int:
+    engine = _engine(options, places)
+    report = _drive(engine.scan(options.roots, options.workers), options)
+    numbers = {
+        name: getattr(report, name)
+        for name in ("found", "added", "changed", "unchanged", "moved", "missing", "removed")
+    }
+    failed = [{"path": failure.path, "reason": failure.reason} for failure in report.failed]
+    if options.json:
+        _print_json({**numbers, "failed": failed, "embedded": report.embedded, "seconds": round(report.seconds, 3)})
+        return DONE
+    for failure in report.failed:
+        print(f"cannot read {_shown(failure.path)}: {failure.reason}")
+    for root in report.offline:
+        _say(f"{_shown(root)} cannot be reached: its clips stay listed and come back with it.")
+    counts = ", ".join(f"{count} {name}" for name, count in numbers.items() if count or name == "found")
+    print(f"{counts}, {len(failed)} failed, {report.embedded} embedded in {report.seconds:.1f} s")
+    return DONE
+
+
+def _search(options: argparse.Namespace, places: Places) -> int:
+    query = parse_query(
+        " ".join(options.text),
+        [_example(text) for text in options.like],
+        [_example(text) for text in options.unlike],
+        options.not_texts,
+        options.weight,
+    )
+    if query == parse_query("", text_weight=options.weight):
+        raise QueryError("There is nothing to look for.", "Describe a sound, or name one with --like.")
+    hits = _engine(options, places).search(query, options.limit)
+    if options.json:
+        _print_json([_hit_json(hit) for hit in hits])
+        return DONE
+    for hit in hits:
+        strength = hit.strength.name.lower() if hit.strength else ""
+        print(f"{hit.rank:3}  {strength:6} {_duration(hit.clip.duration_s):>8}  {_shown(hit.clip.path)}")
+    if not hits:
+        _say("Nothing found.")
+    return DONE
+
+
+def _hit_json(hit: Hit) -> dict[str, Any]:
+    return {
+        "rank": hit.rank,
+        "path": hit.clip.path,
+        "similarity": round(hit.similarity, 6),
+        "strength": hit.strength.name.lower() if hit.strength else None,
+        "duration_s": hit.clip.duration_s,
+        "start_s": hit.start_s,
+        "end_s": hit.end_s,
+        "tags": list(hit.clip.tags),
+    }
+
+
+def _embed(options: argparse.Namespace, places: Places) -> int:
+    if bool(options.files) == bool(options.text):
+        raise QueryError(
+            "There is nothing to embed." if not options.files else "Files and texts cannot be mixed.",
+            "Name files, or texts with --text.",
+        )
+    engine = _engine(options, places, precision="float32")
+    rows = (
+        engine.embed_texts(options.text) if options.text else engine.embed_files([_example(f) for f in options.files])
+    )
+    _write_array(Path(options.out), rows)
+    if options.json:
+        _print_json({"shape": list(rows.shape), "model": engine.model})
+    else:
+        print(f"{rows.shape[0]} embeddings of {rows.shape[1]} numbers in {options.out}")
+    return DONE
+
+
+def _write_array(path: Path, rows: FloatArray) -> None:
+    """Whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            np.save(file, rows)
+        part.replace(path)
+    except OSError as err:
+        raise SoundSearchError(f"Cannot write {path}: {err.strerror}.", "Choose another place with --out.") from err
+
+
+def _models(options: argparse.Namespace, places: Places) -> int:
+    engine = _engine(options, places)
+    if options.action != "list" and not options.name:
+        raise QueryError(f"Which model shall I {options.action}?", "soundsearch models list shows them.")
+    if options.action == "list":
+        infos = engine.list_models()
+        if options.json:
+            _print_json([asdict(info) for info in infos])
+            return DONE
+        for info in infos:
+            state = "active" if info.active else "installed" if info.installed else f"{info.size_bytes / 1e6:.0f} MB"
+            print(f"{info.name:22} {state:10} {info.description}")
+        return DONE
+    if options.action == "download":
+        _drive(engine.download_model(options.name), options)
+        info = engine.models.info(options.name, engine.model)
+        text = f"{info.title} is installed. Use it with: soundsearch models use {info.name}"
+    elif options.action == "use":
+        info = engine.use_model(options.name)
+        text = f"{info.title} is the active model. Run soundsearch scan, so that it hears your clips."
+    else:
+        bundle = engine.models.check(options.name)
+        info = engine.models.info(options.name, engine.model)
+        text = f"{bundle.title} is fine."
+    if options.json:
+        _print_json(asdict(info))
+    else:
+        print(text)
+    return DONE
+
+
+def _status(options: argparse.Namespace, places: Places) -> int:
+    status = _engine(options, places).status()
+    if options.json:
+        _print_json(
+            {
+                "clips": status.clips,
+                "embedded": status.embedded,
+                "failed": status.failed,
+                "missing": status.missing,
+                "pending": status.pending,
+                "roots": [root.path for root in status.roots],
+                "offline": [root.path for root in status.roots if not root.online],
+                "model": status.model,
+                "index_bytes": status.index_bytes,
+                "catalogue_bytes": status.catalogue_bytes,
+                "version": status.version,
+            }
+        )
+        return DONE
+    for root in status.roots:
+        print(f"{root.clips:8} clips  {_shown(root.path)}{'' if root.online else '  (offline)'}")
+    print(
+        f"{status.clips:8} clips, {status.embedded} embedded with {status.model}, {status.failed} failed, "
+        f"{status.missing} missing; catalogue {status.catalogue_bytes / 1e6:.1f} MB, "
+        f"index {status.index_bytes / 1e6:.1f} MB"
+    )
+    return DONE
+
+
+def _verify(options: argparse.Namespace, places: Places) -> int:
+    engine = _engine(options, places)
+    problems = engine.verify(options.repair)
+    left = engine.verify() if problems and options.repair else problems
+    if options.json:
+        _print_json({"ok": not left, "problems": problems})
+    else:
+        for problem in problems:
+            print(problem)
+        print("Everything is in order." if not problems else "Repaired." if not left else "Not in order.")
+    if left and not options.repair:
+        _say("Run soundsearch verify --repair to rebuild what can be rebuilt.")
+    return FAILED if left else DONE
+
+
+def _doctor(options: argparse.Namespace, places: Places) -> int:
+    from soundsearch.engine.doctor import examine  # looks at everything: no other command needs it
+
+    report = examine(places, options.device or "auto")
+    if options.json:
+        _print_json(report)
+        return DONE
+    for part, values in report.items():
+        print(part)
+        for line in values.items() if isinstance(values, dict) else values:
+            print("  " + (f"{line[0]}: {line[1]}" if isinstance(line, tuple) else str(line)))
+    return DONE
+
+
+# -- details
+
+
+def _example(text: str) -> Example:
+    """`FILE`, or `FILE@1.5-3.0`; a file whose very name ends so is meant as it is."""
+    region = _REGION.fullmatch(text)
+    if region is None or Path(text).exists():
+        return Example(text)
+    start, end = float(region["start"]), float(region["end"])
+    if end <= start:
+        raise QueryError(f"The part {region['start']}-{region['end']} of {region['path']} is empty.", "Swap the times.")
+    return Example(region["path"], start, end)
+
+
+def _drive(steps: Generator[Progress, None, Any] | Any, options: argparse.Namespace) -> Any:
+    """Run a job to its end with a text bar; returns its result."""
+    bar = _Bar(not options.quiet)
+    try:
+        while True:
+            bar.show(next(steps))
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        steps.close()
+        bar.end()
+
+
+class _Bar:
+    """One line that is drawn over; on something that is not a terminal, a line every few seconds."""
+
+    def __init__(self, is_wanted: bool) -> None:
+        self._is_wanted = is_wanted
+        self._is_terminal = sys.stderr.isatty()
+        self._shown_at = 0.0
+        self._drawn = False
+
+    def show(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if not self._is_wanted or now - self._shown_at < (0.1 if self._is_terminal else 5.0):
+            return
+        self._shown_at = now
+        text = f"{_PHASES.get(progress.phase, progress.phase)} {_amount(progress)}"
+        if progress.rate and progress.total:
+            left = (progress.total - progress.done) / progress.rate
+            text += f", {_duration(left)} left"
+        if self._is_terminal:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+            self._drawn = True
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self._drawn:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+_PHASES = {
+    "list": "listing",
+    "model": "loading the model,",
+    "analyse": "analysing",
+    "index": "building the index",
+    "download": "downloading",
+    "check": "checking the model",
+}
+
+
+def _amount(progress: Progress) -> str:
+    if progress.unit == "bytes":
+        return f"{progress.done / 1e6:.1f} of {progress.total / 1e6:.1f} MB"
+    return f"{progress.done:,} of {progress.total:,} clips" if progress.total else f"{progress.done:,} clips"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{int(minutes)}:{rest:04.1f}"
+    return f"{int(minutes // 60)}:{int(minutes % 60):02}:{int(rest):02}"
+
+
+def _shown(path: str) -> str:
+    """A path on one line, whatever it holds."""
+    return "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else repr(c)[1:-1] for c in path)
+
+
+def _print_json(value: Any) -> None:
+    """ASCII only: every path, also one that is not UTF-8, comes back whole from any JSON reader."""
+    print(json.dumps(value, ensure_ascii=True, allow_nan=False))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

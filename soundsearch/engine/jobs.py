@@ -1,0 +1,40 @@
+"""Job: a generator with an id, a pause and a clean stop."""
+
+import time
+from collections.abc import Generator
+from typing import Any
+
+from soundsearch.records import Progress
+
+REPORT_S = 0.1  # progress is reported at most this often
+
+
+class Job:
+    """One long piece of work, advanced a step at a time by whoever owns the loop."""
+
+    def __init__(self, job_id: int, steps: Generator[Progress, None, Any]) -> None:
+        self.id = job_id
+        self.is_paused = False
+        self._steps = steps
+        self._last: Progress | None = None
+        self._reported_at = 0.0
+
+    def step(self) -> Progress | None:
+        """Do one step; returns a progress that is worth reporting, or None.
+
+        Raises:
+            StopIteration: When the job is done; `value` is its result.
+            SoundSearchError: If it cannot go on.
+        """
+        progress = next(self._steps)
+        now = time.monotonic()
+        is_new_phase = self._last is None or progress.phase != self._last.phase
+        self._last = progress
+        if not is_new_phase and now - self._reported_at < REPORT_S:
+            return None
+        self._reported_at = now
+        return progress
+
+    def stop(self) -> None:
+        """End it; what it has committed stays."""
+        self._steps.close()

@@ -1,0 +1,246 @@
+"""The child process: one Engine, one loop, one thread. Answers what was asked, then advances the jobs by a step."""
+
+import logging
+import logging.handlers
+import time
+import traceback
+from collections import deque
+from collections.abc import Generator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from soundsearch.engine.jobs import Job
+from soundsearch.engine.messages import (
+    CancelJob,
+    Changed,
+    DownloadModel,
+    Failed,
+    FetchClips,
+    GetStatus,
+    JobDone,
+    JobFailed,
+    JobProgress,
+    JobStopped,
+    ListFailures,
+    ListModels,
+    Message,
+    ModelReady,
+    PauseJob,
+    Quit,
+    RemoveRoot,
+    Reply,
+    Request,
+    ResumeJob,
+    Scan,
+    Search,
+    UseModel,
+)
+from soundsearch.engine.service import Engine, parse_query
+from soundsearch.errors import ModelError, SoundSearchError
+from soundsearch.records import ModelInfo, Progress
+from soundsearch.settings import Places
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 0.2  # how long an idle loop waits for a request before it looks after the model
+CHANGED_S = 2.0  # Changed is sent at most this often
+MAX_HITS = 1000  # hits of a search that the window asks for
+EVERYTHING = 2**62  # a listing has no limit
+
+
+def run(connection: Connection, data_dir: Path, model: str | None, device: str | None) -> None:
+    """Main function of the engine process: ends when the window does."""
+    places = Places(data_dir)
+    places.create()
+    handler = logging.handlers.RotatingFileHandler(
+        places.log.with_name("engine.log"), maxBytes=1_000_000, backupCount=1, encoding="utf-8"
+    )
+    logging.basicConfig(
+        level=logging.INFO, handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        Worker(connection, places, model, device).loop()
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+        pass  # the window is gone
+
+
+class Worker:
+    """The loop. Requests that need the model wait, in order, until it is loaded."""
+
+    def __init__(self, connection: Connection, places: Places, model: str | None, device: str | None) -> None:
+        self._connection = connection
+        self._places, self._model, self._device = places, model, device
+        self._engine: Engine | None = None
+        self._trouble: SoundSearchError | None = None
+        self._jobs: deque[Job] = deque()
+        self._waiting: list[tuple[int, Request]] = []
+        self._ready_sent = False
+        self._changes = -1
+        self._changed_at = 0.0
+        self._request_id = 0
+        self._quit = False
+
+    def loop(self) -> None:
+        """Run until `Quit`, or until the other end of the pipe is gone."""
+        self._open()
+        while not self._quit:
+            active = [job for job in self._jobs if not job.is_paused]
+            loading = bool(self._waiting) or not self._ready_sent
+            if self._connection.poll(0 if active else (0.02 if loading else IDLE_S)):
+                while self._connection.poll():
+                    request_id, request = self._connection.recv()
+                    self._answer(request_id, request)
+                    if self._quit:
+                        break
+                continue
+            self._look_after_model()
+            for job in active:
+                self._advance(job)
+            self._tell_changes()
+        for job in self._jobs:
+            job.stop()
+        if self._engine:
+            self._engine.close()
+
+    def _open(self) -> None:
+        try:
+            self._engine = Engine(self._places, model=self._model, device=self._device)
+            self._engine.start_loading()
+        except SoundSearchError as err:  # said in answer to every request, until the user has mended it
+            log.error("%s", err)
+            self._trouble = err
+
+    def _send(self, message: Message) -> None:
+        self._connection.send(message)
+
+    def _answer(self, request_id: int, request: Request) -> None:
+        """Answer one request, or put it off until the model is there."""
+        self._request_id = request_id
+        try:
+            if self._engine is None:
+                if isinstance(request, Quit):
+                    self._quit = True
+                    return
+                assert self._trouble is not None
+                raise self._trouble
+            if isinstance(request, Search) and self._needs_model(request) and not self._engine.is_ready:
+                self._engine.start_loading()
+                self._waiting.append((request_id, request))
+                return
+            value = self._do(self._engine, request)
+            if not isinstance(request, Quit):
+                self._send(Reply(request_id, value))
+        except SoundSearchError as err:
+            self._send(Failed(request_id, err.message, err.hint))
+        except (EOFError, BrokenPipeError):
+            raise
+        except Exception:
+            log.exception("answering %r", request)
+            self._send(Failed(request_id, "Something went wrong.", traceback.format_exc(), is_bug=True))
+
+    @staticmethod
+    def _needs_model(request: Search) -> bool:
+        if request.likes or request.unlikes:
+            return True
+        parsed = parse_query(request.text)
+        return not parsed.is_listing
+
+    def _look_after_model(self) -> None:
+        """Once the model is loaded: say so, and answer what waited for it."""
+        if self._engine is None or not self._engine.is_ready:
+            return
+        if not self._ready_sent:
+            self._ready_sent = True
+            try:
+                self._send(ModelReady(self._engine.model, self._engine.encoder.device))
+            except ModelError as err:  # searches will say so
+                log.error("%s", err)
+        waiting, self._waiting = self._waiting, []
+        for request_id, request in waiting:
+            self._answer(request_id, request)
+
+    def _advance(self, job: Job) -> None:
+        try:
+            progress = job.step()
+        except StopIteration as stop:
+            self._jobs.remove(job)
+            self._send(JobDone(job.id, stop.value))
+            self._tell_changes(at_once=True)
+        except SoundSearchError as err:
+            self._jobs.remove(job)
+            self._send(JobFailed(job.id, err.message, err.hint))
+        except (EOFError, BrokenPipeError):
+            raise
+        except Exception:
+            log.exception("job %d", job.id)
+            self._jobs.remove(job)
+            self._send(JobFailed(job.id, "Something went wrong.", traceback.format_exc(), is_bug=True))
+        else:
+            if progress:
+                self._send(JobProgress(job.id, progress))
+
+    def _tell_changes(self, at_once: bool = False) -> None:
+        if self._engine is None or (not at_once and time.monotonic() - self._changed_at < CHANGED_S):
+            return
+        self._changed_at = time.monotonic()
+        changes = self._engine.changes
+        if self._changes not in (-1, changes):
+            self._send(Changed())
+        self._changes = changes
+
+    def _do(self, engine: Engine, request: Request) -> Any:
+        match request:
+            case Search(text, likes, unlikes, text_weight):
+                query = parse_query(text, likes, unlikes, (), text_weight)
+                return engine.rank(query, EVERYTHING if query.is_listing else MAX_HITS)
+            case FetchClips(ids):
+                return tuple(engine.clips(ids))
+            case GetStatus():
+                return engine.status()
+            case ListFailures():
+                return engine.failures()
+            case ListModels():
+                return engine.list_models()
+            case UseModel(name):
+                for job in list(self._jobs):  # a scan embeds with the model that it began with
+                    self._stop(job.id)
+                info = engine.use_model(name)
+                self._ready_sent = False
+                engine.start_loading()
+                return info
+            case RemoveRoot(path):
+                return engine.remove_root(path)
+            case Scan(roots):
+                return self._start(engine.scan(roots))
+            case DownloadModel(name):
+                return self._start(self._download(name))
+            case PauseJob(job_id):
+                return self._set_paused(job_id, True)
+            case ResumeJob(job_id):
+                return self._set_paused(job_id, False)
+            case CancelJob(job_id):
+                return self._stop(job_id)
+            case Quit():
+                self._quit = True
+                return None
+
+    def _download(self, name: str) -> Generator[Progress, None, ModelInfo]:
+        assert self._engine is not None
+        yield from self._engine.download_model(name)
+        return self._engine.models.info(name, self._engine.model)
+
+    def _start(self, steps: Generator[Progress, None, Any]) -> int:
+        self._jobs.append(Job(self._request_id, steps))
+        return self._request_id
+
+    def _set_paused(self, job_id: int, paused: bool) -> None:
+        for job in self._jobs:
+            if job.id == job_id:
+                job.is_paused = paused
+
+    def _stop(self, job_id: int) -> None:
+        for job in [job for job in self._jobs if job.id == job_id]:
+            job.stop()
+            self._jobs.remove(job)
+            self._send(JobStopped(job_id))
