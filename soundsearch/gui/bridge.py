@@ -1,0 +1,307 @@
+"""The window's only way to the engine: methods send requests, signals bring back what is still wanted."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from soundsearch.engine.messages import (
+    CancelJob,
+    Changed,
+    DownloadModel,
+    Failed,
+    FetchClips,
+    GetStatus,
+    JobDone,
+    JobFailed,
+    JobProgress,
+    JobStopped,
+    ListFailures,
+    ListModels,
+    Lost,
+    Message,
+    ModelReady,
+    PauseJob,
+    RemoveRoot,
+    Reply,
+    Request,
+    ResumeJob,
+    Scan,
+    Search,
+    UseModel,
+)
+from soundsearch.errors import EngineLostError
+
+log = logging.getLogger(__name__)
+
+
+class Client(Protocol):
+    """What the bridge needs of `engine.client.EngineClient`."""
+
+    def start(self) -> None:
+        """Start the engine."""
+
+    def send(self, request: Request) -> int:
+        """Send a request and return its id."""
+
+    def close(self) -> None:
+        """End the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Long work of the engine. `request` is what started it."""
+
+    id: int
+    request: Scan | DownloadModel
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """How a job ended: with `value`, or stopped by the user (`stopped`), or with an error in `message` and `hint`."""
+
+    job: Job
+    value: Any = None
+    stopped: bool = False
+    message: str = ""
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class _Latest:
+    """Requests of which only the newest matters: one is on its way, at most one more waits for it to come back."""
+
+    on_its_way: int | None = None
+    waiting: Request | None = None
+
+
+class EngineBridge(QObject):
+    """Requests out, signals in, all in the window's thread.
+
+    A search that was overtaken by a newer one is never sent, or its answer is dropped: while one is on its way only the
+    newest waits, so that fast typing cannot pile up work behind a model that still loads.
+
+    Signals:
+        ranked (Ranking): The answer to the newest search.
+        search_failed (str, str): The newest search cannot be understood or answered; message and hint.
+        clips_fetched (tuple): Ids asked for, and a tuple of Clip.
+        status_known (LibraryStatus)
+        failures_known (tuple): of Failure.
+        models_known (tuple): of ModelInfo.
+        model_ready (str, str): Name and device of the model that is now loaded.
+        model_used (ModelInfo): Another model is active.
+        root_removed (str)
+        job_started (Job); job_progressed (Job, Progress); job_paused (Job, bool); job_ended (JobEnd)
+        changed: The catalogue holds other clips or more embeddings than before.
+        lost (bool): The engine ended by itself; True if another one runs. What was asked is not answered.
+        failed (str, str): Something asked for could not be done; message and hint.
+        bug (str, str): An unexpected error in the engine; message and traceback.
+    """
+
+    ranked = Signal(object)
+    search_failed = Signal(str, str)
+    clips_fetched = Signal(object, object)
+    status_known = Signal(object)
+    failures_known = Signal(object)
+    models_known = Signal(object)
+    model_ready = Signal(str, str)
+    model_used = Signal(object)
+    root_removed = Signal(str)
+    job_started = Signal(object)
+    job_progressed = Signal(object, object)
+    job_paused = Signal(object, bool)
+    job_ended = Signal(object)
+    changed = Signal()
+    lost = Signal(bool)
+    failed = Signal(str, str)
+    bug = Signal(str, str)
+
+    _arrived = Signal(object)  # from the reader thread to ours
+
+    def __init__(
+        self, make_client: Callable[[Callable[[Message], None]], Client], parent: QObject | None = None
+    ) -> None:
+        """`make_client` gets the function to call with each message, from any thread."""
+        super().__init__(parent)
+        self._client = make_client(self._arrived.emit)
+        self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
+        self._answers: dict[int, tuple[Callable[[Any], None], Callable[[Failed], None]]] = {}
+        self._jobs: dict[int, Job] = {}
+        self._search = _Latest()
+        self._status = _Latest()
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the engine; it answers as soon as its catalogue is open."""
+        self._client.start()
+
+    def close(self) -> None:
+        """End the engine. Messages that are still under way are dropped."""
+        self._closed = True
+        self._client.close()
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """Jobs that run, oldest first."""
+        return tuple(self._jobs.values())
+
+    def search(self, request: Search) -> None:
+        """Ask for a ranking; overtakes every earlier search."""
+        self._ask_latest(self._search, request, self.ranked.emit, self._search_failed)
+
+    def fetch_clips(self, ids: tuple[int, ...]) -> None:
+        """Ask for clips, answered by `clips_fetched`."""
+        self._ask(
+            FetchClips(ids),
+            lambda clips: self.clips_fetched.emit(ids, clips),
+            lambda _: self.clips_fetched.emit(ids, ()),
+        )
+
+    def refresh_status(self) -> None:
+        """Ask how the library is."""
+        self._ask_latest(self._status, GetStatus(), self.status_known.emit, self._request_failed)
+
+    def list_failures(self) -> None:
+        """Ask for the files that could not be read."""
+        self._ask(ListFailures(), self.failures_known.emit)
+
+    def list_models(self) -> None:
+        """Ask for the models there are."""
+        self._ask(ListModels(), self.models_known.emit)
+
+    def use_model(self, name: str) -> None:
+        """Make a model the active one."""
+        self._ask(UseModel(name), self.model_used.emit)
+
+    def remove_root(self, path: str) -> None:
+        """Forget a root and its clips; no sound file is touched."""
+        self._ask(RemoveRoot(path), lambda _: self.root_removed.emit(path))
+
+    def scan(self, *roots: str) -> None:
+        """Start bringing the catalogue up to date: the given roots, or all that are known."""
+        self._start_job(Scan(roots))
+
+    def download_model(self, name: str) -> None:
+        """Start a download."""
+        self._start_job(DownloadModel(name))
+
+    def pause(self, job: Job) -> None:
+        """Let a job rest."""
+        self._ask(PauseJob(job.id), lambda _: self.job_paused.emit(job, True))
+
+    def resume(self, job: Job) -> None:
+        """Let a paused job go on."""
+        self._ask(ResumeJob(job.id), lambda _: self.job_paused.emit(job, False))
+
+    def cancel(self, job: Job) -> None:
+        """End a job; what it has committed stays."""
+        self._ask(CancelJob(job.id), lambda _: None)
+
+    def _ask(
+        self, request: Request, on_value: Callable[[Any], None], on_failed: Callable[[Failed], None] | None = None
+    ) -> int | None:
+        """Send; returns the id, or None if there is no engine, which the user is told."""
+        try:
+            request_id = self._client.send(request)
+        except EngineLostError as err:
+            # A lost engine announces itself by `Lost`; this only says why what was just asked does not happen.
+            log.warning("not sent, %s: %s", err, type(request).__name__)
+            return None
+        self._answers[request_id] = (on_value, on_failed or self._request_failed)
+        return request_id
+
+    def _ask_latest(
+        self,
+        line: _Latest,
+        request: Request,
+        on_value: Callable[[Any], None],
+        on_failed: Callable[[Failed], None],
+    ) -> None:
+        if line.on_its_way is not None:
+            line.waiting = request
+            return
+
+        def come_back(deliver: Callable[[Any], None], value: Any) -> None:
+            line.on_its_way = None
+            if line.waiting is None:
+                deliver(value)
+            else:
+                newest, line.waiting = line.waiting, None
+                self._ask_latest(line, newest, on_value, on_failed)
+
+        line.on_its_way = self._ask(
+            request, lambda value: come_back(on_value, value), lambda failure: come_back(on_failed, failure)
+        )
+
+    def _start_job(self, request: Scan | DownloadModel) -> None:
+        job_id = self._ask(request, lambda _: None, lambda failure: self._job_refused(job, failure))
+        if job_id is not None:
+            job = self._jobs[job_id] = Job(job_id, request)
+            self.job_started.emit(job)
+
+    def _receive(self, message: Message) -> None:
+        if self._closed:
+            return
+        match message:
+            case Reply(id, value):
+                if answer := self._answers.pop(id, None):
+                    answer[0](value)
+            case Failed(id):
+                if message.is_bug:
+                    log.error("engine: %s\n%s", message.message, message.hint)
+                if answer := self._answers.pop(id, None):
+                    answer[1](message)
+            case JobProgress(job_id, progress):
+                if job := self._jobs.get(job_id):
+                    self.job_progressed.emit(job, progress)
+            case JobDone(job_id, value):
+                if job := self._jobs.pop(job_id, None):
+                    self.job_ended.emit(JobEnd(job, value))
+            case JobStopped(job_id):
+                if job := self._jobs.pop(job_id, None):
+                    self.job_ended.emit(JobEnd(job, stopped=True))
+            case JobFailed(job_id):
+                if job := self._jobs.pop(job_id, None):
+                    self._end_badly(job, message.message, message.hint, message.is_bug)
+            case Changed():
+                self.changed.emit()
+            case ModelReady(name, device):
+                self.model_ready.emit(name, device)
+            case Lost(detail):
+                self._forget(detail)
+
+    def _forget(self, detail: str) -> None:
+        """The engine is gone and with it everything that was asked."""
+        log.error("the engine was lost: %s", detail)
+        self._answers.clear()
+        self._search, self._status = _Latest(), _Latest()
+        jobs, self._jobs = list(self._jobs.values()), {}
+        for job in jobs:
+            self.job_ended.emit(JobEnd(job, stopped=True))
+        try:
+            answered = self._client.send(GetStatus())
+        except EngineLostError:
+            self.lost.emit(False)
+        else:
+            self._answers[answered] = (self.status_known.emit, self._request_failed)
+            self.lost.emit(True)
+
+    def _job_refused(self, job: Job, failure: Failed) -> None:
+        self._jobs.pop(job.id, None)
+        self._end_badly(job, failure.message, failure.hint, failure.is_bug)
+
+    def _end_badly(self, job: Job, message: str, hint: str, is_bug: bool) -> None:
+        if is_bug:
+            self.bug.emit(message, hint)
+            hint = ""
+        self.job_ended.emit(JobEnd(job, message=message, hint=hint))
+
+    def _search_failed(self, failure: Failed) -> None:
+        if failure.is_bug:
+            self.bug.emit(failure.message, failure.hint)
+        self.search_failed.emit(failure.message, "" if failure.is_bug else failure.hint)
+
+    def _request_failed(self, failure: Failed) -> None:
+        (self.bug if failure.is_bug else self.failed).emit(failure.message, failure.hint)

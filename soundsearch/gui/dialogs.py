@@ -1,0 +1,233 @@
+"""Small windows beside the main one: shortcuts, unreadable files, problem report. None of them is modal."""
+
+import platform
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, qVersion
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+import soundsearch
+from soundsearch.gui import wording
+from soundsearch.gui.file_exchange import display_name, reveal
+from soundsearch.records import Failure
+
+SHORTCUTS = (
+    ("↑  ↓", "Select a clip and hear it"),
+    ("Space", "Play or pause"),
+    ("Enter", "Play from the start"),
+    ("Esc", "Stop; again: clear the selection"),
+    ("L", "Repeat"),
+    ("S", "Find what is similar to the selected clip"),
+    ("Ctrl+F  or  /", "To the query box"),
+    ("↓  in the query box", "To the results"),
+    ("Alt+←  Alt+→", "Earlier and later queries"),
+    ("Ctrl+C", "Copy the selected clips as files"),
+    ("Ctrl+B", "Show or hide the library"),
+    ("Ctrl+O", "Add a folder"),
+    ("F5", "Look for new and changed sounds"),
+    ("Alt+M", "Menu"),
+    ("?", "This list"),
+    ("Ctrl+Q", "Quit"),
+)
+
+
+class ShortcutSheet(QDialog):
+    """The list of shortcuts."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keyboard shortcuts")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(8)
+        for row, (keys, what) in enumerate(SHORTCUTS):
+            key = QLabel(keys)
+            key.setProperty("tone", "muted")
+            grid.addWidget(key, row, 0)
+            grid.addWidget(QLabel(what), row, 1)
+        content = QWidget()
+        content.setLayout(grid)
+        grid.setContentsMargins(24, 24, 24, 24)
+        scroll = QScrollArea()
+        scroll.setWidget(content)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addWidget(scroll)
+        hint = content.sizeHint()
+        self.resize(min(hint.width(), 640), min(hint.height(), 640))
+
+
+class FailureModel(QAbstractTableModel):
+    """Files that could not be read, with the reason."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._failures: tuple[Failure, ...] = ()
+
+    def set_failures(self, failures: tuple[Failure, ...]) -> None:
+        """Show these."""
+        self.beginResetModel()
+        self._failures = failures
+        self.endResetModel()
+
+    def failure(self, row: int) -> Failure:
+        """The one in a row."""
+        return self._failures[row]
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """How many."""
+        return 0 if parent.isValid() else len(self._failures)
+
+    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+        """File and reason."""
+        return 0 if parent.isValid() else 2
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Titles."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return ("File", "Why it cannot be read")[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Text."""
+        failure = self._failures[index.row()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{display_name(failure.path)}\n{display_name(failure.reason)}"
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        return display_name(failure.path if index.column() == 0 else failure.reason)
+
+
+class FailureList(QDialog):
+    """The files that could not be read."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Files that cannot be read")
+        self.model = FailureModel()
+        self.model.setParent(self)
+        self._intro = QLabel()
+        self._intro.setWordWrap(True)
+        self.table = QTableView()
+        self.table.setProperty("framed", "true")
+        self.table.setModel(self.model)
+        self.table.setAccessibleName("Files that cannot be read")
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(28)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+        self.copy_button = QPushButton("Copy the list")
+        self.copy_button.clicked.connect(self.copy)
+        self.reveal_button = QPushButton("Show in file manager")
+        self.reveal_button.clicked.connect(self._reveal)
+        self.table.selectionModel().selectionChanged.connect(self._selected)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.reveal_button)
+        buttons.addWidget(self.copy_button)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(16, 16, 16, 16)
+        outside.setSpacing(12)
+        outside.addWidget(self._intro)
+        outside.addWidget(self.table, 1)
+        outside.addLayout(buttons)
+        self._selected()
+
+    def sizeHint(self) -> QSize:
+        """Room for a dozen rows."""
+        return QSize(760, 440)
+
+    def show_failures(self, failures: tuple[Failure, ...]) -> None:
+        """Fill the list."""
+        self.model.set_failures(failures)
+        found = f"{wording.count(len(failures), 'file')} could not be read and so cannot be found by sound."
+        self._intro.setText(
+            f"{found} Each is tried again when it changes." if failures else "Every file could be read."
+        )
+        self.copy_button.setEnabled(bool(failures))
+        self._selected()
+
+    def copy(self) -> None:
+        """Put the list on the clipboard, a line for each file."""
+        lines = [
+            f"{display_name(f.path)}\t{display_name(f.reason)}"
+            for f in (self.model.failure(row) for row in range(self.model.rowCount()))
+        ]
+        QGuiApplication.clipboard().setText("\n".join(lines))
+
+    def _reveal(self) -> None:
+        for index in self.table.selectionModel().selectedRows()[:1]:
+            reveal(self.model.failure(index.row()).path)
+
+    def _selected(self) -> None:
+        self.reveal_button.setEnabled(self.table.selectionModel().hasSelection())
+
+
+class ProblemReport(QDialog):
+    """ "Something went wrong", with a report that can be copied."""
+
+    def __init__(self, summary: str, detail: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Something went wrong")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.report = (
+            f"soundsearch {soundsearch.__version__}, Python {platform.python_version()}, Qt {qVersion()}, "
+            f"{platform.platform()}\n\n{summary}\n\n{detail}"
+        )
+        title = QLabel("Something went wrong")
+        title.setProperty("role", "query")
+        words = QLabel(
+            "This is a fault in soundsearch, not in your sounds. What was analysed is kept, and you can go on. "
+            "If it happens again, copy the report and send it to us."
+        )
+        words.setWordWrap(True)
+        self.text = QPlainTextEdit(self.report)
+        self.text.setReadOnly(True)
+        self.text.setAccessibleName("Report")
+        copy = QPushButton("Copy the report")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.report))
+        close = QPushButton("Close")
+        close.setProperty("role", "primary")
+        close.setDefault(True)
+        close.clicked.connect(self.close)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(copy)
+        buttons.addWidget(close)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(16, 16, 16, 16)
+        outside.setSpacing(12)
+        outside.addWidget(title)
+        outside.addWidget(words)
+        outside.addWidget(self.text, 1)
+        outside.addLayout(buttons)
+
+    def sizeHint(self) -> QSize:
+        """Room for a traceback."""
+        return QSize(560, 400)

@@ -1,0 +1,105 @@
+"""The menus: of the window, of the models, of selected clips, of a root. Built when opened, from what is the case."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QWidget
+
+from soundsearch.gui import wording
+from soundsearch.gui.theme import Theme
+from soundsearch.records import ModelInfo, Root
+
+THEMES = (("system", "Like the system"), ("dark", "Dark"), ("light", "Light"))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A line of a menu; without `act` it is a remark, without `text` a separator."""
+
+    text: str = ""
+    act: Callable[[], None] | None = None
+    icon: str = ""
+    keys: str = ""  # shown only: the shortcut itself belongs to the window or the list
+    enabled: bool = True
+    checked: bool | None = None
+    items: tuple["Item", ...] = field(default=())
+    tip: str = ""
+
+
+SEPARATOR = Item()
+
+
+def build(items: tuple[Item, ...], theme: Theme, parent: QWidget) -> QMenu:
+    """Make a menu that deletes itself when closed."""
+    menu = QMenu(parent)
+    menu.setToolTipsVisible(True)
+    _fill(menu, items, theme)
+    menu.aboutToHide.connect(menu.deleteLater)
+    return menu
+
+
+def _fill(menu: QMenu, items: tuple[Item, ...], theme: Theme) -> None:
+    group = QActionGroup(menu)
+    for item in items:
+        if not item.text:
+            menu.addSeparator()
+            continue
+        if item.items:
+            inner = (
+                menu.addMenu(theme.icon(item.icon, "muted", 16), item.text) if item.icon else menu.addMenu(item.text)
+            )
+            _fill(inner, item.items, theme)
+            continue
+        action = QAction(item.text.replace("&", "&&"), menu)
+        if item.icon:
+            action.setIcon(theme.icon(item.icon, "muted", 16))
+        if item.keys:
+            action.setShortcut(QKeySequence(item.keys))
+        action.setToolTip(item.tip)
+        action.setEnabled(item.enabled and item.act is not None)
+        if item.checked is not None:
+            action.setCheckable(True)
+            action.setChecked(item.checked)
+            if len([i for i in items if i.checked is not None]) > 1:
+                group.addAction(action)
+        if item.act:
+            act = item.act
+            action.triggered.connect(lambda _=False, act=act: act())
+        menu.addAction(action)
+
+
+def model_items(
+    models: tuple[ModelInfo, ...], use: Callable[[str], None], download: Callable[[str], None], busy: set[str]
+) -> tuple[Item, ...]:
+    """Installed models to choose from, and those that can be downloaded, with their size."""
+    if not models:
+        return (Item("Looking for models"),)
+    installed = tuple(
+        Item(m.title, partial(use, m.name), checked=m.active, tip=m.description) for m in models if m.installed
+    )
+    rest = tuple(
+        Item(
+            f"Download {m.title} ({wording.size(m.size_bytes)})" + (" · recommended" if m.recommended else ""),
+            partial(download, m.name),
+            icon="download",
+            tip=m.description,
+            enabled=m.name not in busy,
+        )
+        for m in models
+        if not m.installed
+    )
+    return (*installed, SEPARATOR, *rest) if rest else installed
+
+
+def root_items(
+    root: Root, scan: Callable[[], None], show: Callable[[], None], remove: Callable[[], None]
+) -> tuple[Item, ...]:
+    """What can be done with a root."""
+    return (
+        Item("Scan this folder", scan, "refresh", enabled=root.online),
+        Item("Show in file manager", show, "reveal", enabled=root.online),
+        SEPARATOR,
+        Item("Remove from the library", remove, "remove"),
+    )

@@ -1,0 +1,217 @@
+"""The bar at the bottom: transport, waveform, volume, and whether a selected row plays at once."""
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QIcon, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QWidget
+
+from soundsearch.gui import wording
+from soundsearch.gui.audition import Audition
+from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.theme import Theme
+from soundsearch.gui.waveform import WaveformView
+from soundsearch.records import Clip
+
+FRAME_MS = 16  # the play position moves at 60 Hz
+TWO_LINES_BELOW = 720  # width in pixels
+VOLUME_DB = (-48, 12)
+
+
+class PlayerBar(QFrame):
+    """Shows what is heard and lets it be moved, repeated and made louder.
+
+    Signals:
+        volume_changed (float): In dB.
+        auto_play_changed (bool)
+    """
+
+    volume_changed = Signal(float)
+    auto_play_changed = Signal(bool)
+
+    def __init__(self, audition: Audition, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("player")
+        self._audition = audition
+        self._theme = theme
+        self._two_lines: bool | None = None
+        self._clip: Clip | None = None
+
+        self.wave = WaveformView(theme)
+        self.wave.seek_requested.connect(audition.seek)
+        self.wave.show_message("Select a clip to hear it")
+        self.replay_button = self._button("Play from the start (Enter)", "Play from the start")
+        self.replay_button.clicked.connect(audition.replay)
+        self.play_button = self._button("Play or pause (Space)", "Play or pause")
+        self.play_button.clicked.connect(audition.toggle)
+        self.stop_button = self._button("Stop (Esc)", "Stop")
+        self.stop_button.clicked.connect(audition.stop)
+        self.loop_button = self._button("Repeat (L)", "Repeat")
+        self.loop_button.setCheckable(True)
+        self.loop_button.toggled.connect(audition.set_loop)
+        self.auto_button = self._button("Play a clip as soon as it is selected", "Auto-play")
+        self.auto_button.setCheckable(True)
+        self.auto_button.setText("Auto-play")
+        self.auto_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.auto_button.toggled.connect(self.auto_play_changed)
+        self.time = QLabel()
+        self.time.setProperty("tone", "muted")
+        self.time.setAccessibleName("Position and length")
+        self.name = QLabel()
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.volume = QSlider(Qt.Orientation.Horizontal)
+        self.volume.setRange(*VOLUME_DB)
+        self.volume.setPageStep(6)
+        self.volume.setFixedWidth(88)
+        self.volume.setAccessibleName("Volume in decibels")
+        self.volume.valueChanged.connect(self._volume_moved)
+        self._loudness = QLabel()
+        self._loudness.setProperty("tone", "muted")
+        self._volume_icon = QLabel()
+
+        transport = QHBoxLayout()
+        transport.setSpacing(0)
+        for button in (self.replay_button, self.play_button, self.stop_button, self.loop_button):
+            transport.addWidget(button)
+        self._transport = QWidget()
+        self._transport.setLayout(transport)
+        transport.setContentsMargins(0, 0, 0, 0)
+        self._right = QWidget()
+        right = QHBoxLayout(self._right)
+        right.setContentsMargins(0, 0, 0, 0)
+        right.setSpacing(4)
+        right.addWidget(self._volume_icon)
+        right.addWidget(self.volume)
+        right.addWidget(self._loudness)
+        right.addSpacing(8)
+        right.addWidget(self.auto_button)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(12, 8, 12, 8)
+        self._grid.setHorizontalSpacing(12)
+        self._grid.setVerticalSpacing(4)
+
+        self._frame = QTimer(self, interval=FRAME_MS, timerType=Qt.TimerType.PreciseTimer)
+        self._frame.timeout.connect(self._follow)
+        audition.state_changed.connect(self._show_state)
+        audition.loaded.connect(self._loaded)
+        audition.failed.connect(self._failed)
+        theme.changed.connect(self._dress)
+        self._dress()
+        self._volume_moved(self.volume.value())
+        self._show_state(audition.state)
+        self._arrange()
+
+    def show_clip(self, clip: Clip) -> None:
+        """Show which clip is being loaded."""
+        self._clip = clip
+        self.name.setText(display_name(clip.name))
+        self.name.setToolTip(display_name(clip.path))
+        self.wave.show_clip(None, 0.0)
+        self._show_state(self._audition.state)
+
+    @property
+    def is_settled(self) -> bool:
+        """True if the chosen clip is shown, or the reason why it cannot be."""
+        return self.wave.has_content
+
+    def set_volume(self, volume_db: float) -> None:
+        """Take the volume of last time."""
+        self.volume.setValue(round(volume_db))
+
+    def set_auto_play(self, on: bool) -> None:
+        """Take the choice of last time."""
+        self.auto_button.setChecked(on)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Two lines where one would squeeze the waveform."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        two = self.width() < TWO_LINES_BELOW
+        tiny = self.width() < 400
+        self.volume.setVisible(self.width() >= 480)
+        self._loudness.setVisible(self.width() >= 480)
+        self._volume_icon.setVisible(self.width() >= 480)
+        self.auto_button.setToolButtonStyle(
+            Qt.ToolButtonStyle.ToolButtonIconOnly if tiny else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        )
+        if two == self._two_lines:
+            return
+        self._two_lines = two
+        for widget in (self._transport, self.wave, self._right, self.name, self.time):
+            self._grid.removeWidget(widget)
+        if two:
+            self._grid.addWidget(self.name, 0, 0, 1, 3)
+            self._grid.addWidget(self.wave, 1, 0, 1, 4)
+            self._grid.addWidget(self._transport, 2, 0)
+            self._grid.addWidget(self._right, 2, 2, 1, 2, Qt.AlignmentFlag.AlignRight)
+            self._grid.addWidget(self.time, 0, 3, Qt.AlignmentFlag.AlignRight)
+        else:
+            self._grid.addWidget(self._transport, 0, 0, 2, 1)
+            self._grid.addWidget(self.name, 0, 1)
+            self._grid.addWidget(self.time, 0, 2, Qt.AlignmentFlag.AlignRight)
+            self._grid.addWidget(self.wave, 1, 1, 1, 2)
+            self._grid.addWidget(self._right, 0, 3, 2, 1)
+        for column in range(4):
+            self._grid.setColumnStretch(column, 1 if column == 1 else 0)
+
+    def _loaded(self, _path: str, peaks: object, duration_s: float) -> None:
+        self.wave.show_clip(peaks, duration_s)  # type: ignore[arg-type]  # through a signal it is an object
+        self._show_time()
+
+    def _failed(self, _path: str, message: str) -> None:
+        self.wave.show_message(message, "error")
+        self._show_time()
+
+    def _show_state(self, state: str) -> None:
+        playing = state == "playing"
+        self._frame.start() if playing else self._frame.stop()
+        self.play_button.setIcon(self._play_icon(playing))
+        self.play_button.setAccessibleName("Pause" if playing else "Play")
+        has_clip = self._clip is not None
+        for button in (self.play_button, self.replay_button, self.stop_button):
+            button.setEnabled(has_clip)
+        if state == "no device":
+            self.time.setText("No sound output")
+            self.time.setToolTip("Connect headphones or speakers, then play again.")
+        else:
+            self.time.setToolTip("")
+            self._follow()
+        self._volume_icon.setPixmap(
+            self._theme.pixmap("no-sound" if state == "no device" else "volume", "muted", 16, self.devicePixelRatioF())
+        )
+
+    def _follow(self) -> None:
+        self.wave.set_position(self._audition.position_s)
+        self._show_time()
+
+    def _show_time(self) -> None:
+        if self._audition.state == "no device":
+            return
+        total = self._audition.duration_s or (self._clip.duration_s if self._clip else 0.0)
+        text = f"{wording.clock(self._audition.position_s)} / {wording.clock(total)}" if total else ""
+        if text != self.time.text():
+            self.time.setText(text)
+
+    def _volume_moved(self, value: int) -> None:
+        self._loudness.setText(f"{value:+d} dB" if value else "0 dB")
+        self._loudness.setMinimumWidth(self._loudness.fontMetrics().horizontalAdvance("−48 dB"))
+        self.volume.setToolTip(f"Volume {value:+d} dB")
+        self.volume_changed.emit(float(value))
+
+    def _button(self, tip: str, name: str) -> QToolButton:
+        button = QToolButton()
+        button.setToolTip(tip)
+        button.setAccessibleName(name)
+        button.setIconSize(QSize(20, 20))
+        return button
+
+    def _play_icon(self, playing: bool) -> QIcon:
+        return self._theme.icon("pause" if playing else "play")
+
+    def _dress(self) -> None:
+        self.replay_button.setIcon(self._theme.icon("replay"))
+        self.stop_button.setIcon(self._theme.icon("stop"))
+        self.loop_button.setIcon(self._theme.icon("loop"))
+        self.auto_button.setIcon(self._theme.icon("auto-play"))
+        self._show_state(self._audition.state)

@@ -1,0 +1,192 @@
+"""How one row of the result list is painted."""
+
+from collections import OrderedDict
+
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from soundsearch.audio.peaks import Peaks
+from soundsearch.gui import waveform, wording
+from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.result_model import Column, ResultModel
+from soundsearch.gui.theme import Theme
+from soundsearch.records import Clip, ClipState, Strength
+
+KEPT_PIXMAPS = 2_000
+BREAK_HEIGHT = 28  # of the band with "Less certain", above the first weak row
+PADDING = 8
+BREAK_TEXT = "Less certain"
+
+
+class RowDelegate(QStyledItemDelegate):
+    """Paints waveform, name, folder, length and strength by hand: no style is asked, no text is laid out twice."""
+
+    def __init__(self, model: ResultModel, theme: Theme, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._theme = theme
+        self._pixmaps: OrderedDict[tuple[object, ...], QPixmap] = OrderedDict()
+        self.stacked = False  # waveform above the name, where the window is very narrow
+        self.playing_id: int | None = None
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """Rows have one height; the view sets it."""
+        return QSize(80, 40)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Paint one cell."""
+        tokens = self._theme.tokens
+        row, column = index.row(), Column(index.column())
+        view = option.widget
+        assert isinstance(view, QAbstractItemView)
+        state = option.state
+        cell = QRect(option.rect)
+        painter.save()
+        if row == self._model.weak_from:
+            self._paint_break(painter, QRect(cell.left(), cell.top(), cell.width(), BREAK_HEIGHT))
+            cell.setTop(cell.top() + BREAK_HEIGHT)
+        selected = bool(state & QStyle.StateFlag.State_Selected)
+        if selected:
+            painter.fillRect(cell, tokens.color("accent_soft"))
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(cell, tokens.color("panel"))
+        leading = column == Column.NAME if self.stacked else column == Column.SOUND
+        if leading and selected:
+            bar = "accent" if view.hasFocus() else "muted"
+            painter.fillRect(QRect(cell.left(), cell.top(), 2, cell.height()), tokens.color(bar))
+        if view.hasFocus() and row == view.currentIndex().row() and not selected:
+            painter.fillRect(QRect(cell.left(), cell.bottom() - 1, cell.width(), 2), tokens.color("accent"))
+        clip = self._model.clip(row)
+        if clip is not None:
+            self._paint_cell(painter, cell, column, row, clip)
+        elif self._model.is_gone(row) and column == Column.NAME:
+            self._text(painter, cell.adjusted(PADDING, 0, -PADDING, 0), "Removed", "muted")
+        painter.restore()
+
+    def _paint_cell(self, painter: QPainter, cell: QRect, column: Column, row: int, clip: Clip) -> None:
+        quiet = clip.offline or clip.state in (ClipState.FAILED, ClipState.MISSING)
+        inner = cell.adjusted(PADDING, 0, -PADDING, 0)
+        if column == Column.NAME and self.stacked:
+            upper = QRect(inner.left(), inner.top() + 3, inner.width(), inner.height() - 22)
+            self._paint_waveform(painter, upper, clip, quiet)
+            inner = QRect(inner.left(), inner.bottom() - 19, inner.width(), 18)
+            column = Column.NAME
+        match column:
+            case Column.SOUND:
+                self._paint_waveform(painter, cell.adjusted(PADDING, 4, -4, -4), clip, quiet)
+            case Column.NAME:
+                self._paint_name(painter, inner, clip, quiet)
+            case Column.FOLDER:
+                self._text(painter, inner, display_name(clip.folder), "muted")
+            case Column.LENGTH:
+                if clip.duration_s:
+                    self._text(
+                        painter,
+                        inner,
+                        wording.clock(clip.duration_s),
+                        "muted",
+                        Qt.AlignmentFlag.AlignRight,
+                        small=False,
+                    )
+            case Column.MATCH:
+                self._paint_strength(painter, inner, self._model.strength(row))
+
+    def _paint_name(self, painter: QPainter, area: QRect, clip: Clip, quiet: bool) -> None:
+        mark = None
+        if clip.state == ClipState.FAILED:
+            mark = ("warning", "error")
+        elif clip.state == ClipState.MISSING:
+            mark = ("warning", "warn")
+        elif clip.offline:
+            mark = ("folder-offline", "warn")
+        elif clip.id == self.playing_id:
+            mark = ("volume", "accent")
+        if mark:
+            icon = self._theme.pixmap(*mark, 16, painter.device().devicePixelRatioF())
+            painter.drawPixmap(area.left(), area.center().y() - 7, icon)
+            area = area.adjusted(22, 0, 0, 0)
+        self._text(painter, area, display_name(clip.name), "muted" if quiet else "text", middle=True)
+
+    def _paint_waveform(self, painter: QPainter, area: QRect, clip: Clip, quiet: bool) -> None:
+        if area.width() < 8 or area.height() < 4:
+            return
+        if not clip.peaks:
+            painter.setPen(QPen(self._theme.tokens.color("line"), 2, Qt.PenStyle.DotLine))
+            y = area.center().y()
+            painter.drawLine(area.left() + 4, y, area.right() - 4, y)
+            return
+        ratio = painter.device().devicePixelRatioF()
+        dark = self._theme.tokens.is_dark
+        key = (clip.id, clip.modified_ns, area.width(), area.height(), ratio, dark)
+        pixmap = self._pixmaps.get(key)
+        if pixmap is None:
+            image = waveform.draw(
+                Peaks.from_bytes(clip.peaks),
+                round(area.width() * ratio),
+                round(area.height() * ratio),
+                dark,
+                max(1, round(2 * ratio)),
+                max(1, round(ratio)),
+            )
+            image.setDevicePixelRatio(ratio)
+            pixmap = self._pixmaps[key] = QPixmap.fromImage(image)
+            if len(self._pixmaps) > KEPT_PIXMAPS:
+                self._pixmaps.popitem(last=False)
+        else:
+            self._pixmaps.move_to_end(key)
+        if quiet:
+            painter.setOpacity(0.35)
+        painter.drawPixmap(QPointF(area.topLeft()), pixmap)
+        painter.setOpacity(1.0)
+
+    def _paint_strength(self, painter: QPainter, area: QRect, strength: Strength) -> None:
+        if strength == Strength.NONE:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        tokens = self._theme.tokens
+        bottom = area.center().y() + 7
+        for bar in range(3):
+            height = 6 + 4 * bar
+            painter.setBrush(tokens.color("muted" if bar < strength else "line"))
+            painter.drawRoundedRect(QRectF(area.left() + 6 * bar, bottom - height, 4, height), 1, 1)
+
+    def _paint_break(self, painter: QPainter, area: QRect) -> None:
+        """A hairline across all columns, with its words at the left of the list."""
+        tokens = self._theme.tokens
+        font = self._theme.font(11)
+        words = QRect(PADDING, area.top(), QFontMetrics(font).horizontalAdvance(BREAK_TEXT) + 1, area.height())
+        if area.top() > 0 or (self._model.weak_from or 0) > 0:
+            painter.setPen(QPen(tokens.color("line"), 1))
+            y = area.center().y()
+            painter.drawLine(max(area.left(), words.right() + PADDING), y, area.right(), y)
+        # The words may be wider than the first column: each cell paints its part of them.
+        painter.setClipRect(area)
+        painter.setFont(font)
+        painter.setPen(tokens.color("muted"))
+        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, BREAK_TEXT)
+        painter.setClipping(False)
+
+    def _text(
+        self,
+        painter: QPainter,
+        area: QRect,
+        text: str,
+        token: str,
+        side: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
+        *,
+        small: bool = False,
+        middle: bool = False,
+    ) -> None:
+        if area.width() < 8:
+            return
+        font = self._theme.font(11 if small else 13)
+        painter.setFont(font)
+        painter.setPen(QColor(self._theme.tokens.color(token)))
+        # Names differ at both ends ("Kick 808 dark 03.wav"), so they lose their middle.
+        mode = Qt.TextElideMode.ElideMiddle if middle else Qt.TextElideMode.ElideRight
+        shown = painter.fontMetrics().elidedText(text, mode, area.width())
+        painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, shown)

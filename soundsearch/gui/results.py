@@ -1,0 +1,326 @@
+"""The list of hits: audition by selecting, drag out, columns that follow the width."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QItemSelectionRange,
+    QModelIndex,
+    QPoint,
+    QRect,
+    QSettings,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QContextMenuEvent, QDrag, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
+
+from soundsearch.gui.file_exchange import MAX_FILES, display_name, files_mime
+from soundsearch.gui.result_model import Column, Index, ResultModel
+from soundsearch.gui.result_row import BREAK_HEIGHT, RowDelegate
+from soundsearch.gui.theme import Theme
+from soundsearch.records import Clip, IntArray, Ranking
+
+ROW_HEIGHT = {False: 40, True: 28}  # comfortable, compact
+STACKED_ROW_HEIGHT = 52
+STACKED_BELOW = 360  # width in pixels of the list, not of the window
+SHOWN_FROM = {Column.LENGTH: 360, Column.MATCH: 460, Column.FOLDER: 620}
+WIDTHS = {Column.SOUND: 136, Column.FOLDER: 200, Column.LENGTH: 72, Column.MATCH: 64}
+NARROW_SOUND = 88
+MAX_KEPT_SELECTION = 10_000  # a larger selection is not carried over to other results
+NEIGHBOURS = 2  # clips on each side of the selection that are decoded ahead
+
+
+class ResultsView(QTableView):
+    """Rows of a ranking.
+
+    Signals:
+        chosen (Clip): The user went to this row.
+        chosen_again (Clip): The user clicked the row on which he already was.
+        selection_changed
+        menu_requested (QPoint): Where, in screen coordinates.
+        told (str): Something to say in the status line.
+    """
+
+    chosen = Signal(object)
+    chosen_again = Signal(object)
+    selection_changed = Signal()
+    menu_requested = Signal(QPoint)
+    told = Signal(str)
+
+    def __init__(self, model: ResultModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._theme = theme
+        self._compact = False
+        self._restoring = False
+        self._awaited: int | None = None  # chosen before its clip was here
+        self._pressed_current = False
+        self._tall_row: int | None = None
+        self._widths = dict(WIDTHS)
+        self.delegate = RowDelegate(model, theme, self)
+        self.setModel(model)
+        self.setItemDelegate(self.delegate)
+        self.setAccessibleName("Results")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setCornerButtonEnabled(False)
+        self.setTabKeyNavigation(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.setMouseTracking(True)
+        self.verticalHeader().hide()
+        self.verticalHeader().setMinimumSectionSize(24)
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsClickable(False)
+        header.setMinimumSectionSize(48)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
+        header.sectionResized.connect(self._keep_width)
+        model.clips_arrived.connect(self._chosen_arrived)
+        self.selectionModel().selectionChanged.connect(self._selection_changed)
+        self.clicked.connect(self._click)
+        self._fit()
+
+    @property
+    def compact(self) -> bool:
+        """Whether rows are low."""
+        return self._compact
+
+    def set_compact(self, compact: bool) -> None:
+        """Choose low or comfortable rows."""
+        self._compact = compact
+        self._fit()
+
+    def save_columns(self, store: QSettings) -> None:
+        """Remember the column widths."""
+        for column, width in self._widths.items():
+            store.setValue(f"columns/{column.name.lower()}", width)
+
+    def restore_columns(self, store: QSettings) -> None:
+        """Take the column widths of last time."""
+        for column in self._widths:
+            value = store.value(f"columns/{column.name.lower()}")
+            if isinstance(value, str | int) and str(value).isdigit():
+                self._widths[column] = min(max(int(value), 48), 1_000)
+        self._fit()
+
+    def show_ranking(self, ranking: Ranking, *, keep_scroll: bool) -> None:
+        """Show another ranking; clips that were selected and are still here stay selected, without being played."""
+        kept = self._selected_ids(MAX_KEPT_SELECTION)
+        current = self.currentIndex().row()
+        current_id = self._model.clip_id(current) if current >= 0 else None
+        self._restoring = True
+        try:
+            self._model.show(ranking, lambda: self._select_ids(kept, current_id))
+        finally:
+            self._restoring = False
+        self._fit_break()
+        if not keep_scroll:
+            self.scrollToTop()
+        self.selection_changed.emit()
+
+    def enter(self) -> None:
+        """Take the keyboard, and go to the first row unless one is chosen."""
+        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if self._model.rowCount() and not self.selectionModel().hasSelection():
+            self.selectRow(0)
+
+    def current_clip(self) -> Clip | None:
+        """The clip on which the keyboard is, if it is selected."""
+        index = self.currentIndex()
+        if not index.isValid() or not self.selectionModel().isRowSelected(index.row(), QModelIndex()):
+            return None
+        return self._model.clip(index.row())
+
+    def selected_rows(self) -> list[int]:
+        """Selected rows in their order; at most one more than can be handed over, so that a million stay cheap."""
+        rows: list[int] = []
+        for part in sorted(self._selected_ranges(), key=QItemSelectionRange.top):
+            rows += range(part.top(), min(part.bottom() + 1, part.top() + MAX_FILES + 1 - len(rows)))
+            if len(rows) > MAX_FILES:
+                break
+        return rows
+
+    def selected_clips(self) -> list[Clip] | None:
+        """The clips of the selection; None, having said why, if they are too many or not all here yet."""
+        rows = self.selected_rows()
+        if len(rows) > MAX_FILES:
+            self.told.emit(f"At most {MAX_FILES:,} clips can be handed over at once")
+            return None
+        clips = [self._model.clip(row) for row in rows]
+        here = [clip for clip in clips if clip is not None]
+        if len(here) < len(clips) - sum(self._model.is_gone(row) for row in rows):
+            self.told.emit("The selection is still loading: try again in a moment")
+            return None
+        return here
+
+    def neighbours(self) -> list[str]:
+        """Paths of the clips around the current one, nearest first, as far as they are here."""
+        row, last = self.currentIndex().row(), self._model.rowCount() - 1
+        around = [row + step * side for step in range(1, NEIGHBOURS + 1) for side in (1, -1)]
+        clips = (self._model.clip(r) for r in around if 0 <= r <= last)
+        return [clip.path for clip in clips if clip and not clip.offline]
+
+    def set_playing(self, clip_id: int | None) -> None:
+        """Mark the row that is heard."""
+        if self.delegate.playing_id != clip_id:
+            self.delegate.playing_id = clip_id
+            self.viewport().update()
+
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        """Choosing a row is what plays it."""
+        super().currentChanged(current, previous)
+        if self._restoring or not current.isValid() or current.row() == previous.row():
+            return
+        clip = self._model.clip(current.row())
+        if clip is None:
+            self._awaited = self._model.clip_id(current.row())
+            self._model.want([self._awaited])
+        else:
+            self._awaited = None
+            self.chosen.emit(clip)
+
+    def keyboardSearch(self, search: str) -> None:
+        """Letters are shortcuts here, not a search among the rows."""
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Remember whether the row under the mouse is the current one already."""
+        self._pressed_current = self.indexAt(event.position().toPoint()).row() == self.currentIndex().row()
+        super().mousePressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The menu of the selection, also by the menu key."""
+        if self.selectionModel().hasSelection():
+            index = self.currentIndex()
+            by_key = event.reason() == QContextMenuEvent.Reason.Keyboard and index.isValid()
+            at = self.viewport().mapToGlobal(self.visualRect(index).bottomLeft()) if by_key else event.globalPos()
+            self.menu_requested.emit(at)
+
+    def startDrag(self, supported: Qt.DropAction) -> None:
+        """Drag the whole selection out as files, to be copied."""
+        clips = self.selected_clips()
+        if not clips:
+            return
+        drag = QDrag(self)
+        drag.setMimeData(files_mime([clip.path for clip in clips]))
+        picture = self._drag_picture(clips)
+        drag.setPixmap(picture)
+        drag.setHotSpot(QPoint(-12, -8))
+        drag.exec(Qt.DropAction.CopyAction)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the columns for which there is room."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        width = self.viewport().width()
+        stacked = width < STACKED_BELOW
+        self.delegate.stacked = stacked
+        header = self.horizontalHeader()
+        self._restoring, before = True, self._restoring
+        header.setVisible(not stacked)
+        self.setColumnHidden(Column.SOUND, stacked)
+        for column, least in SHOWN_FROM.items():
+            self.setColumnHidden(column, stacked or width < least)
+        for column, wide in self._widths.items():
+            if not header.isSectionHidden(column):
+                narrow = column == Column.SOUND and width < SHOWN_FROM[Column.FOLDER]
+                header.resizeSection(column, min(wide, NARROW_SOUND) if narrow else wide)
+        self._restoring = before
+        height = STACKED_ROW_HEIGHT if stacked else ROW_HEIGHT[self._compact]
+        if self.verticalHeader().defaultSectionSize() != height:
+            self.verticalHeader().setDefaultSectionSize(height)
+            self._tall_row = None
+        self._fit_break()
+
+    def _keep_width(self, section: int, _old: int, new: int) -> None:
+        wide_enough = self.viewport().width() >= SHOWN_FROM[Column.FOLDER]
+        column = Column(section)
+        if not self._restoring and wide_enough and column in self._widths and new:
+            self._widths[column] = new
+
+    def _fit_break(self) -> None:
+        """Give the first weak row the room for its heading."""
+        header, weak = self.verticalHeader(), self._model.weak_from
+        height = header.defaultSectionSize()
+        if self._tall_row not in (None, weak) and self._tall_row < self._model.rowCount():
+            header.resizeSection(self._tall_row, height)
+        if weak is not None and header.sectionSize(weak) != height + BREAK_HEIGHT:
+            header.resizeSection(weak, height + BREAK_HEIGHT)
+        self._tall_row = weak
+
+    def _selected_ranges(self) -> list[QItemSelectionRange]:
+        selection = self.selectionModel().selection()
+        return [selection.at(i) for i in range(selection.size())]
+
+    def _selected_ids(self, most: int) -> IntArray:
+        ids = self._model.ranking.clip_ids
+        parts = [ids[part.top() : part.bottom() + 1] for part in self._selected_ranges()]
+        chosen = np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+        return chosen if len(chosen) <= most else np.empty(0, np.int64)
+
+    def _select_ids(self, ids: IntArray, current_id: int | None) -> None:
+        rows = self._model.rows_of(ids) if len(ids) else np.empty(0, np.int64)
+        selection = QItemSelection()
+        last = len(Column) - 1
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+            if len(run):
+                selection.select(self._model.index(int(run[0]), 0), self._model.index(int(run[-1]), last))
+        at = self._model.rows_of(np.array([current_id])) if current_id is not None and len(rows) else rows[:0]
+        current = self._model.index(int(at[0]), Column.NAME) if len(at) else QModelIndex()
+        self.selectionModel().setCurrentIndex(current, QItemSelectionModel.SelectionFlag.NoUpdate)
+        self.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+
+    def _selection_changed(self) -> None:
+        rows = self.selected_rows()
+        if 1 < len(rows) <= MAX_FILES:  # so that a drag of what is not on screen has its paths
+            self._model.want([self._model.clip_id(row) for row in rows])
+        if not self._restoring:
+            self.selection_changed.emit()
+
+    def _chosen_arrived(self, ids: frozenset[int]) -> None:
+        if self._awaited is None or self._awaited not in ids:
+            return
+        awaited, self._awaited = self._awaited, None
+        row = self.currentIndex().row()
+        clip = self._model.known(awaited)
+        if clip is not None and row >= 0 and self._model.clip_id(row) == awaited:
+            self.chosen.emit(clip)
+
+    def _click(self, index: Index) -> None:
+        if self._pressed_current and (clip := self._model.clip(index.row())):
+            self.chosen_again.emit(clip)
+
+    def _drag_picture(self, clips: Sequence[Clip]) -> QPixmap:
+        """Name, or number, of what is dragged."""
+        text = display_name(clips[0].name) if len(clips) == 1 else f"{len(clips):,} clips"
+        font, tokens = self._theme.font(13), self._theme.tokens
+        ratio = self.devicePixelRatioF()
+        metrics = self.fontMetrics()
+        text = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, 240)
+        area = QRect(0, 0, metrics.horizontalAdvance(text) + 24, 28)
+        picture = QPixmap(area.size() * ratio)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(tokens.color("line"), 1))
+        painter.setBrush(tokens.color("raised"))
+        painter.drawRoundedRect(area.adjusted(0, 0, -1, -1), 4, 4)
+        painter.setFont(font)
+        painter.setPen(tokens.color("text"))
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()
+        return picture

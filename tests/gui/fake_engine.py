@@ -1,0 +1,161 @@
+"""An engine at the other side of the process border: answers messages as the real one does, from made-up clips."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from soundsearch.audio.peaks import Peaks
+from soundsearch.engine import messages as m
+from soundsearch.errors import EngineLostError
+from soundsearch.records import (
+    Clip,
+    ClipState,
+    Failure,
+    LibraryStatus,
+    ModelInfo,
+    Ranking,
+    Root,
+    Strength,
+)
+
+NAMES = ("Kick 808", "Snare tight", "Hat open", "Rain on leaves", "Door creak", "Pad warm", "Bass pluck", "Dog bark")
+STARTER = ModelInfo("starter", "Starter", True, True, 25_000_000, "Built in.", "Apache-2.0")
+FULL = ModelInfo("clap-htsat-fused", "LAION CLAP", False, False, 614_000_000, "The full model.", "Apache-2.0", True)
+
+
+def made_up_peaks(seed: int) -> bytes:
+    random = np.random.default_rng(seed)
+    decay = np.exp(-np.linspace(0, random.uniform(1, 6), 96)) * random.uniform(0.4, 1)
+    shape = decay * random.uniform(0.6, 1, 96)
+    brightness = np.clip(random.uniform(20, 220) + 30 * random.standard_normal(96), 0, 255)
+    return Peaks(
+        np.rint(-127 * shape).astype(np.int8), np.rint(127 * shape).astype(np.int8), brightness.astype(np.uint8)
+    ).to_bytes()
+
+
+def made_up_clip(number: int, root: str = "/sounds", **values: Any) -> Clip:
+    name = f"{NAMES[number % len(NAMES)]} {number:02}.wav"
+    clip = Clip(
+        number,
+        f"{root}/Folder {number % 5}/{name}",
+        root,
+        ClipState.READY,
+        duration_s=0.2 + number % 12,
+        sample_rate=48_000,
+        channels=2,
+        format="wav",
+        modified_ns=1,
+        peaks=made_up_peaks(number),
+    )
+    return replace(clip, **values)
+
+
+class FakeEngine:
+    """Use it as `make_client`: `FakeEngine(clips)` then `engine.connect(on_message)` returns itself.
+
+    Every request is kept in `sent`. While `held` is true nothing is answered; `release()` answers what waits, in order.
+    """
+
+    def __init__(self, clips: Sequence[Clip] = (), roots: Sequence[Root] | None = None) -> None:
+        self.clips = {clip.id: clip for clip in clips}
+        self.roots = tuple(roots if roots is not None else ([Root("/sounds", True, len(clips))] if clips else []))
+        self.models: tuple[ModelInfo, ...] = (STARTER,)
+        self.failures: tuple[Failure, ...] = ()
+        self.pending = 0
+        self.embedded: int | None = None
+        self.sent: list[m.Request] = []
+        self.held = False
+        self.dead = False
+        self.started = self.closed = False
+        self.ranking: Callable[[m.Search], Ranking] = self.rank
+        self._waiting: list[tuple[int, m.Request]] = []
+        self._ids = itertools.count(1)
+        self._tell: Callable[[m.Message], None] = lambda _: None
+
+    def connect(self, on_message: Callable[[m.Message], None]) -> "FakeEngine":
+        self._tell = on_message
+        return self
+
+    def start(self) -> None:
+        self.started = True
+
+    def close(self) -> None:
+        self.closed = True
+
+    def send(self, request: m.Request) -> int:
+        if self.dead:
+            raise EngineLostError("The search engine is not running.", "Start soundsearch again.")
+        self.sent.append(request)
+        number = next(self._ids)
+        self._waiting.append((number, request))
+        if not self.held:
+            self.release()
+        return number
+
+    def release(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for number, request in waiting:
+            self.tell(self._answer(number, request))
+
+    def tell(self, message: m.Message) -> None:
+        """Say something without having been asked."""
+        self._tell(message)
+
+    def lose(self) -> None:
+        """Die, as a crashed codec makes the real one."""
+        self._waiting.clear()
+        self.tell(m.Lost("exit code -11"))
+
+    def asked(self, kind: type) -> list[Any]:
+        return [request for request in self.sent if isinstance(request, kind)]
+
+    def rank(self, search: m.Search) -> Ranking:
+        """By name in a listing; else the clips that hold the text, strong to weak."""
+        ids = sorted(self.clips, key=lambda i: self.clips[i].name)
+        if search.likes or search.unlikes:
+            ids = ids[::-1]
+        elif search.text:
+            ids = [i for i in ids if search.text.lower() in self.clips[i].name.lower()]
+        else:
+            return Ranking(np.array(ids, np.int64), np.zeros(len(ids), np.float32), np.zeros(len(ids), np.uint8))
+        similarity = np.linspace(0.6, 0.1, len(ids), dtype=np.float32)
+        strength = np.select([similarity > 0.45, similarity > 0.3], [Strength.STRONG, Strength.FAIR], Strength.WEAK)
+        return Ranking(np.array(ids, np.int64), similarity, strength.astype(np.uint8))
+
+    def _answer(self, number: int, request: m.Request) -> m.Message:
+        match request:
+            case m.Search():
+                return m.Reply(number, self.ranking(request))
+            case m.FetchClips(ids):
+                return m.Reply(number, tuple(self.clips[i] for i in ids if i in self.clips))
+            case m.GetStatus():
+                states = [clip.state for clip in self.clips.values()]
+                return m.Reply(
+                    number,
+                    LibraryStatus(
+                        len(self.clips),
+                        states.count(ClipState.READY) if self.embedded is None else self.embedded,
+                        len(self.failures),
+                        states.count(ClipState.MISSING),
+                        self.roots,
+                        "starter",
+                        0,
+                        0,
+                        "0.1",
+                        self.pending,
+                        "cpu",
+                    ),
+                )
+            case m.ListFailures():
+                return m.Reply(number, self.failures)
+            case m.ListModels():
+                return m.Reply(number, self.models)
+            case m.UseModel(name):
+                return m.Reply(number, replace(FULL, name=name, installed=True, active=True))
+            case m.Scan() | m.DownloadModel():
+                return m.Reply(number, number)
+            case _:
+                return m.Reply(number, None)
