@@ -41,7 +41,7 @@ class Features:
 def int16_step(samples: FloatArray) -> FloatArray:
     """Clip to [-1, 1] and truncate toward zero to 16 bits: what LAION's training data went through.
 
-    Source: clap.md 1.1; LAION-AI/CLAP training/data.py, int16_to_float32(float32_to_int16(x)).
+    Source: LAION-AI/CLAP training/data.py, int16_to_float32(float32_to_int16(x)).
     """
     result: FloatArray = np.trunc(np.clip(samples, -1, 1) * np.float32(32767)) / np.float32(32767)
     return result
@@ -75,7 +75,7 @@ def features(samples: FloatArray, front_end: FrontEnd) -> Features:
         front_end: What the model was trained on.
     Raises:
         ValueError: If there are no samples.
-    Source: clap.md 1.3 and 1.4.
+    Source: LAION-AI/CLAP training/data.py, get_audio_features, with its random draws replaced by the middle ones.
     """
     samples = np.ascontiguousarray(samples, np.float32)
     if not len(samples):
@@ -142,7 +142,7 @@ def _fusion(pieces: Iterable[FloatArray], total: int, front_end: FrontEnd) -> Fe
 def chunk_starts(count: int, size: int) -> list[int]:
     """First frames of the front, middle and back chunk: the middle of each third of the possible starts 0..count-size.
 
-    Source: clap.md 1.4; the thirds are numpy.array_split's, an empty one stands for {0}.
+    Source: LAION-AI/CLAP training/data.py; the thirds are numpy.array_split's, an empty one stands for {0}.
     """
     runs = np.array_split(np.arange(count - size + 1), 3)
     return [int(run[len(run) // 2]) if len(run) else 0 for run in runs]
@@ -151,7 +151,7 @@ def chunk_starts(count: int, size: int) -> list[int]:
 def _shrink_taps(count: int, size: int) -> tuple[IntArray, IntArray, FloatArray]:
     """The two frames that each row of the shrunk map lies between, and the weight of the second.
 
-    Bilinear, align_corners false and *not* antialiased, as when the published weights were trained (clap.md 1.4).
+    Bilinear, align_corners false and *not* antialiased, as when the published weights were trained.
     """
     position = np.maximum((np.arange(size) + 0.5) * (count / size) - 0.5, 0)
     low = position.astype(np.int64)

@@ -35,7 +35,7 @@ class FrontEnd:
     log_offset: float = 0.0  # (log + offset) / scale
     log_scale: float = 1.0
     preemphasis: float = 0.0  # y[n] = x[n+1] - preemphasis x[n]
-    int16_step: bool = True  # clap.md-style clip and truncation to 16 bits, as in LAION's training data
+    int16_step: bool = True  # clip and truncate to 16 bits, as in LAION's training data
     peak_normalise: bool = False
     max_samples: int = 480_000  # the model's window
     min_samples: int = 0  # shorter clips are zero-padded to this ("pad")
@@ -94,12 +94,10 @@ def mel_bank(front_end: FrontEnd) -> FloatArray:
     Source: HTK 2595 log10(1 + f/700) as in torchaudio.functional.melscale_fbanks; Slaney's scale and area norm as in
     librosa.filters.mel; Kaldi as in torchaudio.compliance.kaldi.get_mel_banks.
     """
-    bins_hz = np.arange(front_end.n_fft // 2 + 1, dtype=np.float64) * (front_end.sample_rate / front_end.n_fft)
-    ends = _to_mel(np.array([front_end.f_min, front_end.f_max], np.float64), front_end.mel)
-    points: Float64Array = np.linspace(ends[0], ends[1], front_end.n_mels + 2, dtype=np.float64)
-    bins = _to_mel(bins_hz, "kaldi") if front_end.mel == "kaldi" else bins_hz
-    if front_end.mel != "kaldi":
-        points = _to_hz(points, front_end.mel)
+    bins = np.arange(front_end.n_fft // 2 + 1, dtype=np.float64) * (front_end.sample_rate / front_end.n_fft)
+    points = mel_points(front_end)
+    if front_end.mel == "kaldi":
+        bins, points = _to_mel(bins, "kaldi"), _to_mel(points, "kaldi")
     left, centre, right = points[:-2], points[1:-1], points[2:]
     rising = (bins[:, None] - left) / (centre - left)
     falling = (right - bins[:, None]) / (right - centre)
@@ -113,6 +111,12 @@ def mel_bank(front_end: FrontEnd) -> FloatArray:
     return result
 
 
+def mel_points(front_end: FrontEnd) -> Float64Array:
+    """Return the corners of the triangles in Hz, shape (n_mels + 2,); triangle i peaks at corner i + 1."""
+    ends = _to_mel(np.array([front_end.f_min, front_end.f_max], np.float64), front_end.mel)
+    return _to_hz(np.linspace(ends[0], ends[1], front_end.n_mels + 2, dtype=np.float64), front_end.mel)
+
+
 def _to_mel(hz: Float64Array, scale: str) -> Float64Array:
     if scale == "slaney":  # linear to 1 kHz at 200/3 Hz a mel, then 27 mels for each factor of 6.4
         return np.where(hz < 1000, hz * 3 / 200, 15 + 27 * np.log(np.maximum(hz, 1) / 1000) / np.log(6.4))
@@ -124,6 +128,8 @@ def _to_mel(hz: Float64Array, scale: str) -> Float64Array:
 def _to_hz(mel: Float64Array, scale: str) -> Float64Array:
     if scale == "slaney":
         return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
+    if scale == "kaldi":
+        return 700 * np.expm1(mel / 1127)
     return 700 * (10 ** (mel / 2595) - 1)
 
 
@@ -156,7 +162,7 @@ def log_mel(samples: FloatArray, front_end: FrontEnd) -> FloatArray:
         Shape (n_samples // hop_samples + 1, n_mels), float32. With log="db": power in dB, floored at -100.
     Raises:
         ValueError: If the waveform is not longer than half a transform (n_fft // 2 samples).
-    Source: clap.md 1.2; transformers 5.23, ClapFeatureExtractor._np_extract_fbank_features.
+    Source: transformers 5.23, ClapFeatureExtractor._np_extract_fbank_features.
     """
     return log_mel_at(samples, np.arange(n_frames(len(samples), front_end)), front_end)
 
@@ -189,6 +195,7 @@ def log_mel_at(
         mel[start : start + CHUNK_FRAMES] = power.astype(np.float32, copy=False) @ bank
     if front_end.log == "db":
         logarithm = np.float32(10) * np.log10(np.maximum(mel, np.float32(1e-10)))
+        np.maximum(logarithm, np.float32(-100), out=logarithm)  # the float32 next to 1e-10 would be -100.00001
     else:
         logarithm = np.log(mel + np.float32(1e-5))
     if front_end.log_offset or front_end.log_scale != 1:

@@ -14,6 +14,7 @@ import av
 import numpy as np
 import soundfile as sf
 
+from soundsearch.audio import mpeg
 from soundsearch.audio.reasons import check_shape
 from soundsearch.records import FloatArray
 
@@ -23,6 +24,7 @@ EXACT_SUBTYPES = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # in others a seek
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # the one container that tells time to the sample; in others we read from the start
 MAX_PADDING = 4096  # samples that an encoder adds to fill its last frame
 RATE_GUESSED = ("aac", "ac3", "eac3", "mp3", "dts")  # raw streams, whose duration FFmpeg guesses from the bit rate
+CODECS = {"MP3FLOAT": "MPEG_LAYER_III", "MP2FLOAT": "MPEG_LAYER_II"}
 FORMATS = {MP4: "M4A", "matroska,webm": "MATROSKA", "asf": "WMA", "wv": "WAVPACK"}
 SCALES = {"u1": 128.0, "i2": 32768.0, "i4": 2147483648.0}  # full scale of integer samples
 
@@ -87,6 +89,8 @@ class SoundFileReader:
         frames = max(0, int(self._file.frames))
         try:
             check_shape(rate, channels)
+            if self._file.format == "MP3" and mpeg.claim_is_wrong(file, frames):
+                raise Unreadable("the header lies about the length")
         except Exception:
             self.close()
             raise
@@ -164,6 +168,7 @@ class ContainerReader:
             raise Unreadable("no sample rate or no channels")
         check_shape(rate, channels)
         kind = self._container.format.name
+        codec = stream.codec_context.name.upper()
         duration_s = self._counted_s() if kind in RATE_GUESSED else self._claimed_s()
         self.info = AudioInfo(
             duration_s,
@@ -171,7 +176,7 @@ class ContainerReader:
             channels,
             round(duration_s * rate),
             FORMATS.get(kind, kind.partition(",")[0].upper()),
-            stream.codec_context.name.upper(),
+            CODECS.get(codec, codec),
         )
 
     def _claimed_s(self) -> float:
