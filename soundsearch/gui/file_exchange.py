@@ -48,14 +48,8 @@ def local_path(url: QUrl) -> str | None:
         return None
     if sys.platform == "win32":
         return str(Path(url.toLocalFile()))
-    encoded = bytes(
-        url.adjusted(QUrl.UrlFormattingOption.RemoveQuery | QUrl.UrlFormattingOption.RemoveFragment).toEncoded().data()
-    )
-    after_scheme = encoded.removeprefix(b"file:")
-    if after_scheme.startswith(b"//"):
-        after_scheme = after_scheme[2:]
-        after_scheme = after_scheme[after_scheme.index(b"/") :]  # a host name, usually none
-    return os.fsdecode(unquote_to_bytes(after_scheme))
+    # Without query and fragment, and with the bytes as they came
+    return os.fsdecode(unquote_to_bytes(url.path(QUrl.ComponentFormattingOption.FullyEncoded)))
 
 
 def files_mime(paths: Sequence[str]) -> QMimeData:

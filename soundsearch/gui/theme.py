@@ -46,7 +46,7 @@ DARK = Tokens(
     text="#E8EAED",
     muted="#9AA1AD",
     accent="#4FB3A5",
-    accent_soft="#24403D",
+    accent_soft="#203B38",
     on_accent="#0E1413",
     warn="#D9A441",
     error="#E5726A",
@@ -120,7 +120,7 @@ QPushButton[role="chip"]:focus {{ border-color: {accent}; }}
 #field {{ background: {raised}; border: 2px solid {line}; border-radius: 6px; }}
 #field[focused="true"] {{ border-color: {accent}; }}
 #field[dropping="true"] {{ border-color: {accent}; background: {accent_soft}; }}
-#field QLineEdit {{ background: transparent; border: none; font-size: {query}px; padding: 2px 0;
+#field QLineEdit {{ background: transparent; placeholder-text-color: {muted}; border: none; font-size: {query}px; padding: 2px 0;
     selection-background-color: {accent}; selection-color: {on_accent}; }}
 #chip {{ background: {panel}; border: 1px solid {line}; border-radius: 12px; }}
 #chip[liked="false"] {{ border: 1px dashed {warn}; }}

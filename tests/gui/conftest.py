@@ -1,0 +1,153 @@
+"""Real widgets without a screen, an engine and a sound card made up at their borders, and nothing left behind."""
+
+import gc
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+from PySide6.QtWidgets import QApplication
+from shiboken6 import isValid
+
+from soundsearch.audio.peaks import Peaks
+from soundsearch.gui import app as app_module
+from soundsearch.gui.audition import Loaded, LoadFailed
+from soundsearch.gui.main_window import MainWindow
+from soundsearch.gui.theme import Theme
+from soundsearch.settings import Places
+from tests.gui.fake_engine import FakeEngine
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.gui)
+            item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
+            item.add_marker(pytest.mark.qt_log_ignore("propagateSizeHints"))
+
+
+class FakePlayer:
+    """A player without a sound card: loads at once, and moves only when told. Calls are kept in `calls`."""
+
+    def __init__(self, loaded: Loaded, failed: LoadFailed) -> None:
+        self._loaded, self._failed = loaded, failed
+        self.loop = False
+        self.gain_db = 0.0
+        self.state = "idle"
+        self.position_s = 0.0
+        self.calls: list[tuple[Any, ...]] = []
+        self.bad: set[str] = set()
+        self.silent: set[str] = set()  # never loaded
+
+    def load(self, path: str) -> None:
+        self.calls.append(("load", path))
+        self.state, self.position_s = "loading", 0.0
+        if path in self.bad:
+            self.state = "idle"
+            self._failed(path, "it is empty")
+        elif path not in self.silent:
+            self.state = "paused"
+            flat = np.zeros(100, np.int8)
+            self._loaded(path, Peaks(flat - 50, flat + 50, np.full(100, 128, np.uint8)), 2.0)
+
+    def prefetch(self, paths: Any) -> None:
+        self.calls.append(("prefetch", *paths))
+
+    def play(self, from_s: float = 0.0) -> None:
+        self.calls.append(("play", from_s))
+        self.state, self.position_s = "playing", from_s
+
+    def pause(self) -> None:
+        self.calls.append(("pause",))
+        self.state = "paused"
+
+    def stop(self) -> None:
+        self.calls.append(("stop",))
+        self.state, self.position_s = "idle", 0.0
+
+    def seek(self, position_s: float) -> None:
+        self.calls.append(("seek", position_s))
+        self.position_s = position_s
+
+    def close(self) -> None:
+        self.calls.append(("close",))
+
+
+def delete_later_now() -> None:
+    """Let objects go that were given to deleteLater."""
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QCoreApplication.sendPostedEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(qapp: QApplication) -> Iterator[None]:
+    """Fail a test that leaves a thread, a running timer or a window behind."""
+    before = set(threading.enumerate())
+    yield
+    delete_later_now()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(2)
+    threads = [thread.name for thread in threading.enumerate() if thread not in before]
+    windows = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+    timers = [o for o in gc.get_objects() if isinstance(o, QTimer) and isValid(o) and o.isActive()]
+    assert not threads, "close what started them"
+    assert not windows, "close the window in the test"
+    assert not timers, [(timer.interval(), timer.parent()) for timer in timers]
+
+
+@pytest.fixture
+def theme(qapp: QApplication) -> Theme:
+    found = qapp.findChild(Theme) or Theme(qapp)
+    found.choose("dark")
+    return found
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    made = Places(tmp_path / "data")
+    made.create()
+    return made
+
+
+@pytest.fixture
+def open_window(qtbot: Any, qapp: QApplication, places: Places, theme: Theme) -> Iterator[Callable[..., MainWindow]]:
+    """Open the window upon a made-up engine; `window.engine` and `window.fake_player` are the other sides."""
+    opened: list[MainWindow] = []
+
+    def open_it(
+        engine: FakeEngine, size: tuple[int, int] = (1000, 700), *, settle: bool = True, player: Any = FakePlayer
+    ) -> MainWindow:
+        made: list[Any] = []
+
+        def make_player(loaded: Loaded, failed: LoadFailed) -> Any:
+            made.append(player(loaded, failed))
+            return made[0]
+
+        window = app_module.build(qapp, places, make_client=engine.connect, make_player=make_player)
+        window.engine = engine  # type: ignore[attr-defined]
+        opened.append(window)
+        window.resize(*size)
+        window.show()
+        window.start()
+        qtbot.waitUntil(lambda: bool(made))
+        window.fake_player = made[0]  # type: ignore[attr-defined]
+        if settle:
+            qtbot.waitUntil(lambda: window.center.status is not None and window.center.is_settled)
+        return window
+
+    yield open_it
+    for window in opened:
+        if isValid(window):
+            window.close()
+            window.deleteLater()
+    delete_later_now()
