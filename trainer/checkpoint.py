@@ -20,7 +20,6 @@ from trainer.text import TOKENIZER_FILES, TextTower
 LICENCE = "Apache-2.0 AND MIT"
 TRAINING_DATA = "training-data.csv"
 _CREDIT = ("path", "label", "title", "author", "licence", "licence_class", "url", "source")
-KEEP = ("MODEL_CARD.md",)  # written by people; a new export leaves it in the folder
 
 
 def bundle_config(text: TextTower) -> dict[str, Any]:
@@ -82,6 +81,8 @@ def export(
             folder / "audio.safetensors",
         )
         save_file({k: v.contiguous() for k, v in text.tensors.items()}, folder / "text.safetensors")
+        for name in ("audio.safetensors", "text.safetensors"):
+            (folder / name).chmod(0o644)  # safetensors keeps them to their owner: a bundle is shared
         for name in TOKENIZER_FILES:
             if (text.folder / name).is_file():
                 (folder / name).write_bytes((text.folder / name).read_bytes())

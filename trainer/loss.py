@@ -34,7 +34,7 @@ def contrastive(
     others[rows, own] = False
     to_text = functional.cross_entropy(logits.masked_fill(others | left_out, -torch.inf), own)
     log_share = functional.log_softmax(logits.masked_fill(left_out, -torch.inf), dim=0)
-    count = relevant.sum(0)
+    count = relevant.sum(0).to(logits.dtype)
     used = count > 0
     mean = log_share.masked_fill(~relevant, 0.0).sum(0)[used] / count[used]
     to_audio = (-mean - count[used].log()).mean()

@@ -1,0 +1,116 @@
+"""The shipped model: its promises about licences, weights and the demo library, checked on the files themselves."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from soundsearch.audio.features import load_features
+from soundsearch.model.bundle import Bundle
+from soundsearch.model.clap import ClapEncoder
+from trainer import config as recipes
+from trainer.data import FREE, read_manifest, trainable
+from trainer.teacher import FRONT_END, load_teacher
+from trainer.text import TextTower
+
+REPOSITORY = Path(__file__).parents[2]
+MODEL = REPOSITORY / "resources" / "model"
+DEMO = REPOSITORY / "resources" / "demo"
+SHARED = REPOSITORY.parent / "shared"
+PERMISSIVE = {
+    "CC0-1.0", "Public Domain", "CC-BY-2.0", "CC-BY-3.0", "CC-BY-4.0", "OGA-BY-3.0", "MIT",
+}  # fmt: skip
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the development data (../shared) is not here")
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def encoder() -> ClapEncoder:
+    return ClapEncoder(Bundle.open(MODEL), "cpu")
+
+
+def test_every_clip_it_was_trained_on_is_permissive_and_credited() -> None:
+    rows = table(MODEL / "training-data.csv")
+    assert len(rows) > 1000
+    for row in rows:
+        assert row["licence_class"] in FREE, row["path"]
+        assert row["licence"] in PERMISSIVE, row["path"]
+        assert row["author"].strip(), row["path"]
+
+
+def test_every_demo_clip_is_permissive_and_credited() -> None:
+    rows = table(DEMO / "attribution.csv")
+    clips = {file.relative_to(DEMO).as_posix() for file in DEMO.rglob("*") if file.is_file()}
+    clips -= {"attribution.csv", "ATTRIBUTION.md", "queries.json"}
+    assert {row["file"] for row in rows} == clips
+    text = (DEMO / "ATTRIBUTION.md").read_text(encoding="utf-8")
+    for row in rows:
+        assert row["licence"] in PERMISSIVE and row["author"].strip(), row["file"]
+        assert row["file"] in text and row["author"].replace("|", "\\|") in text
+
+
+def test_demo_library_is_small_varied_and_readable() -> None:
+    files = [DEMO / row["file"] for row in table(DEMO / "attribution.csv")]
+    assert len(files) >= 60
+    assert sum(file.stat().st_size for file in DEMO.rglob("*") if file.is_file()) < 6e6
+    assert {file.suffix for file in files} >= {".wav", ".flac", ".ogg", ".mp3", ".aiff"}
+    assert sum(soundfile.info(file).duration > 10 for file in files) >= 2
+
+
+def test_the_bundle_is_whole_and_within_its_size(encoder: ClapEncoder) -> None:
+    encoder.bundle.verify()
+    encoder.check()
+    assert encoder.bundle.front_end == FRONT_END
+    assert encoder.bundle.size_bytes < 60e6
+    assert (MODEL / "audio.safetensors").stat().st_size < 5e6
+
+
+def test_demo_queries_find_their_clips(encoder: ClapEncoder) -> None:
+    """At least eight of ten natural queries put a right clip first."""
+    names = [row["file"] for row in table(DEMO / "attribution.csv")]
+    audio = encoder.embed_features([load_features(str(DEMO / name), encoder.bundle.front_end) for name in names])
+    queries = json.loads((DEMO / "queries.json").read_text(encoding="utf-8"))["queries"]
+    texts = encoder.embed_texts([query["text"] for query in queries])
+    first = [names[int(best)] for best in np.argmax(texts @ audio.T, axis=1)]
+    right = [name in query["right"] for name, query in zip(first, queries, strict=True)]
+    wrong = {query["text"]: name for name, query, good in zip(first, queries, right, strict=True) if not good}
+    assert len(right) >= 10
+    assert sum(right) >= 0.8 * len(right), f"{len(wrong)} of {len(right)} missed: {wrong}"
+
+
+@needs_shared
+def test_no_tensor_is_the_teachers() -> None:
+    text = TextTower(SHARED / "starter" / "text")
+    config = json.loads((MODEL / "config.json").read_text())
+    start = load_teacher(SHARED / "starter" / "teacher", text, config).state_dict()
+    ours = load_file(MODEL / "audio.safetensors")
+    checked = 0
+    for key, value in start.items():
+        if key.endswith("num_batches_tracked"):
+            continue
+        checked += 1
+        assert not torch.equal(ours[key].float(), value.half().float()), f"{key} is the teacher's"
+    assert checked > 260
+
+
+@needs_shared
+def test_the_recipe_names_what_it_was_trained_on() -> None:
+    """The credits are those of the recipe's manifests: the train split, permissive, nothing else."""
+    recipe = recipes.load(REPOSITORY / "trainer" / "recipes" / "starter.toml")
+    data = SHARED / "data"
+    wanted = {
+        str(Path(item.path).relative_to(data))
+        for name in recipe.manifests
+        for item in trainable(read_manifest(data / name))
+    }
+    assert {row["path"] for row in table(MODEL / "training-data.csv")} == wanted
