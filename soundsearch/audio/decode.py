@@ -120,10 +120,9 @@ def blocks(path: str, start_s: float | None = None, end_s: float | None = None) 
     if start_s is not None and start_s < 0:
         raise ValueError("start_s must not be negative")
     with _open(path) as file:
-        position, any_number, rate = -1, False, 0
-        for start, block, rate in _readable_blocks(file, start_s or 0.0):
-            if position < 0:
-                position = start
+        position, any_number = -1, False
+        for first, block, rate in _readable_blocks(file, start_s or 0.0):
+            position = max(position, first)
             if end_s is not None and end_s != float("inf"):
                 block = block[: max(0, round(end_s * rate) - position)]
             if not len(block):
@@ -131,10 +130,10 @@ def blocks(path: str, start_s: float | None = None, end_s: float | None = None) 
             position += len(block)
             any_number |= _clean(block)
             yield Waveform(block, rate)
-    if position < 0 or not rate:
-        raise DecodeError("it ends before the part that was asked for", "Choose another part of it.")
-    if not any_number:
-        raise DecodeError("not one of its samples is a number", REMEDY)
+        if position == first:
+            raise DecodeError("the part asked for holds no samples", "Choose a longer part.")
+        if not any_number:
+            raise DecodeError("not one of its samples is a number", REMEDY)
 
 
 def _readable_blocks(file: BinaryIO, start_s: float) -> Iterator[tuple[int, FloatArray, int]]:
@@ -199,7 +198,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
         # A named pipe would wait for a writer for ever.
         if not stat.S_ISREG(place.stat().st_mode):
             raise DecodeError("it is not a file")
-        file = place.open("rb")
+        file = place.open("rb", buffering=0)  # so that the descriptor stands where we seek to
     except OSError as err:
         raise cannot_open(err) from err
     except ValueError as err:  # a NUL in the path

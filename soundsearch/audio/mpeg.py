@@ -4,6 +4,8 @@ libsndfile believes the claim, or guesses from the first bit rate when there is 
 """
 
 import mmap
+import os
+import struct
 from typing import BinaryIO
 
 LAYER_3, LAYER_2 = 1, 2  # as the two bits of a frame header say it
@@ -23,15 +25,39 @@ def claim_is_wrong(file: BinaryIO, claimed: int) -> bool:
     return counted > 0 and not counted - PADDING <= claimed <= counted
 
 
+def upsets_libsndfile(file: BinaryIO) -> bool:
+    """True for what looks like MPEG audio, but would make libsndfile's MP3 decoder write to the standard error.
+
+    That is a file without a single frame, or one of another size than its first frame says: truncated, as a rule.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(10)
+    if head[:3] != b"ID3" and not (len(head) > 2 and head[0] == 0xFF and head[1] >= 0xE0):
+        return False
+    if not count_samples(file):
+        return True
+    file.seek(_first_frame(head))
+    frame = file.read(192)
+    at = max(frame.find(b"Xing"), frame.find(b"Info"))
+    if at < 0 or len(frame) < at + 16:
+        return False
+    flags, _, claimed = struct.unpack(">III", frame[at + 4 : at + 16])
+    return bool(flags & 3 == 3 and abs(size - claimed) > size // 200)
+
+
+def _first_frame(head: bytes) -> int:
+    """Where the sound begins, behind a tag."""
+    return 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]) if head[:3] == b"ID3" and len(head) > 9 else 0
+
+
 def count_samples(file: BinaryIO) -> int:
     """Walk from frame header to frame header (15 ms for ten minutes) and add up their samples; 0 if there are none.
 
-    Source: ISO/IEC 11172-3, 2.4.2.3; ID3v2.4 section 3.1.
+    Source: ISO/IEC 11172-3, 2.4.2.3; ID3v2.4, 3.1.
     """
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        position = samples = 0
-        if data[:3] == b"ID3" and len(data) > 10:
-            position = 10 + (data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9])
+        position, samples = _first_frame(data[:10]), 0
         while 0 <= position < len(data) - 4:
             size, count = _frame(data[position + 1], data[position + 2]) if data[position] == 0xFF else (0, 0)
             if size:

@@ -78,6 +78,8 @@ class SoundFileReader:
     """WAV, AIFF, FLAC, Ogg, MP3 and what else libsndfile knows."""
 
     def __init__(self, file: BinaryIO) -> None:
+        if mpeg.upsets_libsndfile(file):
+            raise Unreadable("MPEG audio with a damaged header")
         file.seek(0)
         try:
             # A file descriptor takes every path, and hides the extension, by which libsndfile would read some
@@ -146,16 +148,20 @@ class ContainerReader:
     """M4A, WMA, WebM, WavPack and what else FFmpeg knows."""
 
     def __init__(self, file: BinaryIO) -> None:
-        file.seek(0)
-        try:
-            self._container = av.open(_Source(file), "r", metadata_errors="ignore")
-        except (av.FFmpegError, ValueError, OSError) as err:
-            raise Unreadable(str(err)) from err
+        self._file = file
+        self._open_container()
         try:
             self._open_stream()
         except Exception:
             self.close()
             raise
+
+    def _open_container(self) -> None:
+        self._file.seek(0)
+        try:
+            self._container = av.open(_Source(self._file), "r", metadata_errors="ignore")
+        except (av.FFmpegError, ValueError, OSError) as err:
+            raise Unreadable(str(err)) from err
 
     def _open_stream(self) -> None:
         streams = self._container.streams.audio
@@ -167,8 +173,7 @@ class ContainerReader:
         if not (rate and channels):
             raise Unreadable("no sample rate or no channels")
         check_shape(rate, channels)
-        kind = self._container.format.name
-        codec = stream.codec_context.name.upper()
+        kind, codec = self._container.format.name, stream.codec_context.name.upper()
         duration_s = self._counted_s() if kind in RATE_GUESSED else self._claimed_s()
         self.info = AudioInfo(
             duration_s,
@@ -185,14 +190,18 @@ class ContainerReader:
         return max(0.0, (self._container.duration or 0) / av.time_base)
 
     def _counted_s(self) -> float:
-        """Add up the packets, without decoding them."""
-        base = float(self._stream.time_base or 0)
+        """Add up the packets to the end or to where the file breaks off, without decoding them; then open it again."""
+        total = 0
         try:
-            total = sum(int(packet.duration or 0) for packet in self._container.demux(self._stream))
-            self._container.seek(0)
-        except av.FFmpegError as err:
-            raise Unreadable(str(err)) from err
-        return total * base
+            for packet in self._container.demux(self._stream):
+                total += packet.duration or 0
+        except av.FFmpegError:
+            pass
+        base = self._stream.time_base or 0
+        self.close()
+        self._open_container()
+        self._stream = self._container.streams.audio[0]
+        return float(total * base)
 
     def blocks(self, start: int) -> Iterator[FloatArray]:
         """See `Reader.blocks`."""
