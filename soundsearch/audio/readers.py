@@ -207,15 +207,20 @@ class ContainerReader:
         """See `Reader.blocks`."""
         size = max(1024, BLOCK_SAMPLES // self.info.channels)
         held: list[FloatArray] = []
-        count = 0
-        for block in self._frames(start):
-            held.append(block)
-            count += len(block)
-            if count >= size:
-                yield np.concatenate(held)
-                held, count = [], 0
+        count, broken = 0, None
+        try:
+            for block in self._frames(start):
+                held.append(block)
+                count += len(block)
+                if count >= size:
+                    yield np.concatenate(held)
+                    held, count = [], 0
+        except Unreadable as err:
+            broken = err
         if held:
             yield np.concatenate(held)
+        if broken:
+            raise broken
 
     def _frames(self, start: int) -> Iterator[FloatArray]:
         """Blocks of a codec frame each, from `start` on; without the padding that MP4 says to leave out."""
