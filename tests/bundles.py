@@ -1,9 +1,11 @@
-"""Small models with random weights for tests: the real architecture, little of it."""
+"""Small models with random weights, and small libraries, for tests: the real architecture, little of it."""
 
 import json
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import soundfile
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import ClapConfig, ClapModel
@@ -52,6 +54,25 @@ def tiny(folder: Path, *, fused: bool = True, seed: int = 0) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def write_tone(path: Path, hz: float, *, seconds: float = 0.2, rate: int = 44_100) -> None:
+    """Write a tone with a little noise: every frequency gives a clip of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    t = np.arange(int(seconds * rate)) / rate
+    noise = 0.01 * np.random.default_rng(int(hz)).standard_normal(len(t))
+    soundfile.write(path, 0.5 * np.sin(2 * np.pi * hz * t) * np.exp(-3 * t) + noise, rate, subtype="PCM_16")
+
+
+def small_library(folder: Path, clips: int = 12) -> Path:
+    """A library of tones in two folders, with an exact copy, a broken file and litter."""
+    for i in range(clips):
+        write_tone(folder / ("Low" if i < clips // 2 else "High") / f"tone {i:02}.wav", 100.0 * 1.35**i)
+    (folder / "High" / "copy of tone 00.wav").write_bytes((folder / "Low" / "tone 00.wav").read_bytes())
+    (folder / "broken.wav").write_bytes(b"RIFF____WAVE")
+    (folder / "Low" / "._tone 00.wav").write_bytes(b"litter")
+    (folder / "notes.txt").write_text("not a sound")
     return folder
 
 

@@ -122,7 +122,7 @@ class Catalogue:
             cursor = self._db.execute("INSERT INTO roots (path, mount) VALUES (?, ?)", (path, mount))
             root_id = int(cursor.lastrowid or 0)
             for inner in self.roots():
-                if inner.path.startswith(_with_separator(path)):
+                if inner.id != root_id and inner.path.startswith(_with_separator(path)):
                     self._absorb(inner, root_id, inner.path[len(_with_separator(path)) :])
         return KnownRoot(root_id, path, mount, True)
 
@@ -245,25 +245,26 @@ class Catalogue:
         )
         return {digest for (digest,) in rows}
 
-    def record(self, bundle: str, analyses: Sequence[Analysis], failures: Sequence[tuple[int, str]]) -> int:
+    def record(self, bundle: str, analyses: Sequence[Analysis], failures: Sequence[tuple[int, str]]) -> tuple[int, int]:
         """Commit what was learned about a batch of clips, one transaction.
 
         A clip whose content is that of a missing clip is that clip, moved: the old row takes the new place.
 
         Returns:
-            How many were moves.
+            How many clips were moved ones, and how many vectors are new: copies that were analysed side by side
+            leave one.
         """
-        moved = 0
+        moved = embedded = 0
         with self._transaction():
             clip_ids = [analysis.clip_id for analysis in analyses] + [clip for clip, _ in failures]
             before = self._contents_of(clip_ids)
             for analysis in analyses:
                 content_id = self._content(analysis)
                 if analysis.vector is not None:
-                    self._db.execute(
+                    embedded += self._db.execute(
                         "INSERT OR IGNORE INTO embeddings (bundle, content_id, vector) VALUES (?, ?, ?)",
                         (bundle, content_id, analysis.vector.astype("<f4").tobytes()),
-                    )
+                    ).rowcount
                 moved += self._link(analysis, content_id)
             for clip_id, reason in failures:
                 self._db.execute(
@@ -273,7 +274,7 @@ class Catalogue:
             self._drop_orphans(before)
             if analyses or failures:
                 self._count("changes")
-        return moved
+        return moved, embedded
 
     # -- reading
 
@@ -526,7 +527,8 @@ class Catalogue:
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk has ended it already
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
 

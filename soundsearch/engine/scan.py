@@ -247,9 +247,9 @@ def _analyse(
             if len(batch) >= target or is_end or len(failures) >= MAX_BATCH:
                 begun = time.monotonic()
                 analyses, unusable = _embed(batch, embed)
-                moved += catalogue.record(bundle.id, analyses, failures + unusable)
+                n_moved, n_embedded = catalogue.record(bundle.id, analyses, failures + unusable)
+                moved, embedded = moved + n_moved, embedded + n_embedded
                 fresh = [analysis for analysis in analyses if analysis.vector is not None]
-                embedded += len(fresh)
                 known.update(analysis.digest for analysis in fresh)
                 if fresh:
                     target *= min(2.0, max(0.5, STEP_S / max(time.monotonic() - begun, 1e-4)))

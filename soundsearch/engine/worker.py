@@ -84,15 +84,11 @@ class Worker:
     def loop(self) -> None:
         """Run until `Quit`, or until the other end of the pipe is gone."""
         self._open()
-        while not self._quit:
+        while not self._is_over():
             active = [job for job in self._jobs if not job.is_paused]
             loading = bool(self._waiting) or not self._ready_sent
             if self._connection.poll(0 if active else (0.02 if loading else IDLE_S)):
-                while self._connection.poll():
-                    request_id, request = self._connection.recv()
-                    self._answer(request_id, request)
-                    if self._quit:
-                        break
+                self._answer(*self._connection.recv())
                 continue
             self._look_after_model()
             for job in active:
@@ -110,6 +106,9 @@ class Worker:
         except SoundSearchError as err:  # said in answer to every request, until the user has mended it
             log.error("%s", err)
             self._trouble = err
+
+    def _is_over(self) -> bool:
+        return self._quit
 
     def _send(self, message: Message) -> None:
         self._connection.send(message)

@@ -10,14 +10,20 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import ClapAudioModelWithProjection, ClapConfig, ClapTextModelWithProjection
+from transformers import (
+    ClapAudioConfig,
+    ClapAudioModelWithProjection,
+    ClapConfig,
+    ClapTextConfig,
+    ClapTextModelWithProjection,
+)
 from transformers.initialization import no_init_weights
 
 from soundsearch.audio.features import Features, features
@@ -257,9 +263,11 @@ def _load_towers(bundle: Bundle) -> tuple[torch.nn.Module, torch.nn.Module]:
     try:
         hub = ClapConfig.from_dict({**config, "audio_config": {} if own_tower else audio_config})
         with no_init_weights():
-            text: torch.nn.Module = ClapTextModelWithProjection(hub.text_config)
+            text: torch.nn.Module = ClapTextModelWithProjection(cast(ClapTextConfig, hub.text_config))
             audio: torch.nn.Module = (
-                MobileNetAudioWithProjection(config) if own_tower else ClapAudioModelWithProjection(hub.audio_config)
+                MobileNetAudioWithProjection(config)
+                if own_tower
+                else ClapAudioModelWithProjection(cast(ClapAudioConfig, hub.audio_config))
             )
     except (TypeError, ValueError, KeyError) as err:
         raise ModelError(f"The config of the model in {bundle.folder} cannot be used: {err}.", "") from err

@@ -1,0 +1,217 @@
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
+from soundsearch.errors import CatalogueError
+from soundsearch.records import ClipState, Filter
+
+BUNDLE = "abc"
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path):
+    opened = Catalogue(tmp_path / "catalogue.sqlite")
+    yield opened
+    opened.close()
+
+
+def vector(seed: int) -> np.ndarray:
+    row = np.random.default_rng(seed).standard_normal(8).astype(np.float32)
+    return row / np.linalg.norm(row)
+
+
+def analyse(catalogue: Catalogue, digests: dict[str, int]) -> None:
+    """Record the pending clips as if their content were this number."""
+    done = []
+    for file in catalogue.pending(BUNDLE, [root.id for root in catalogue.roots()]):
+        number = digests[Path(file.path).name]
+        done.append(
+            Analysis(
+                file.clip_id, bytes([number]) * 16, file.size_bytes, file.modified_ns,
+                0.5 * number, 44100, 1 + number % 2, "WAV", b"", vector(number),
+            )
+        )  # fmt: skip
+    catalogue.record(BUNDLE, done, [])
+
+
+def library(catalogue: Catalogue) -> int:
+    root = catalogue.add_root(b"/sounds", b"/").id
+    names = [b"Drums/Kick 1.wav", b"Drums/Snare.WAV", b"Pads/Warm \xc3\x89toile.flac", b"odd \xff name.wav"]
+    catalogue.list_files(root, [FoundFile(name, 100 + i, i) for i, name in enumerate(names)], [])
+    analyse(catalogue, {"Kick 1.wav": 1, "Snare.WAV": 2, "Warm Étoile.flac": 3, os.fsdecode(b"odd \xff name.wav"): 4})
+    return root
+
+
+def names(catalogue: Catalogue, wanted: Filter) -> list[str]:
+    return [clip.name for clip in catalogue.clips(catalogue.select(wanted)[0].tolist())]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Filter(), ["Kick 1.wav", "Snare.WAV", "odd \udcff name.wav", "Warm Étoile.flac"]),
+        (Filter(max_duration_s=1.0), ["Kick 1.wav", "Snare.WAV"]),
+        (Filter(min_duration_s=1.6), ["odd \udcff name.wav"]),
+        (Filter(types=("wav",)), ["Kick 1.wav", "Snare.WAV", "odd \udcff name.wav"]),
+        (Filter(folders=("drums",)), ["Kick 1.wav", "Snare.WAV"]),
+        (Filter(tags=("Pads",)), ["Warm Étoile.flac"]),
+        (Filter(words=("e\u0301toile",)), ["Warm Étoile.flac"]),
+        (Filter(words=("kick",), tags=("drums",)), ["Kick 1.wav"]),
+        (Filter(channels=(2,)), ["Kick 1.wav", "Warm Étoile.flac"]),
+        (Filter(sample_rates=(48000,)), []),
+    ],
+)
+def test_filters(catalogue: Catalogue, wanted: Filter, expected: list[str]) -> None:
+    library(catalogue)
+    assert names(catalogue, wanted) == expected
+
+
+def test_names_can_be_listed_before_analysis(catalogue: Catalogue) -> None:
+    root = catalogue.add_root(b"/sounds", b"/").id
+    catalogue.list_files(root, [FoundFile(b"a.wav", 1, 1)], [])
+    assert names(catalogue, Filter()) == ["a.wav"]
+    assert catalogue.count_states()[ClipState.PENDING] == 1
+
+
+def test_exact_copies_share_one_embedding(catalogue: Catalogue) -> None:
+    root = catalogue.add_root(b"/sounds", b"/").id
+    catalogue.list_files(root, [FoundFile(b"a.wav", 1, 1), FoundFile(b"b.wav", 1, 1)], [])
+    analyse(catalogue, {"a.wav": 7, "b.wav": 7})
+    assert len(catalogue.embedded_ids(BUNDLE)) == 1
+    assert catalogue.count_embedded(BUNDLE) == 2
+
+
+def test_a_moved_clip_keeps_its_id(catalogue: Catalogue) -> None:
+    root = library(catalogue)
+    before = {clip.name: clip.id for clip in catalogue.clips(catalogue.select(Filter())[0].tolist())}
+    catalogue.mark_missing([before["Kick 1.wav"]])
+    catalogue.list_files(root, [FoundFile(b"New/Boom.wav", 100, 0)], [])
+    analyse(catalogue, {"Boom.wav": 1})
+    after = {clip.name: clip.id for clip in catalogue.clips(catalogue.select(Filter())[0].tolist())}
+    assert after["Boom.wav"] == before["Kick 1.wav"]
+    assert catalogue.count_states()[ClipState.MISSING] == 0
+    assert catalogue.clips([after["Boom.wav"]])[0].tags == ("New",)
+
+
+def test_a_missing_clip_is_kept_and_does_not_answer(catalogue: Catalogue) -> None:
+    library(catalogue)
+    clip = catalogue.select(Filter(words=("snare",)))[0].tolist()
+    catalogue.mark_missing(clip)
+    assert names(catalogue, Filter(words=("snare",))) == []
+    assert catalogue.clips(clip)[0].state is ClipState.MISSING
+    catalogue.mark_found(clip)
+    assert names(catalogue, Filter(words=("snare",))) == ["Snare.WAV"]
+
+
+def test_a_clip_that_never_was_analysed_holds_nothing_to_keep(catalogue: Catalogue) -> None:
+    root = catalogue.add_root(b"/sounds", b"/").id
+    catalogue.list_files(root, [FoundFile(b"a.wav", 1, 1)], [])
+    assert catalogue.mark_missing([f.clip_id for f in catalogue.files(root).values()]) == 1
+    assert catalogue.files(root) == {}
+
+
+def test_an_edited_clip_drops_the_old_vector_and_keeps_its_tags(catalogue: Catalogue) -> None:
+    root = library(catalogue)
+    kick = catalogue.files(root)[b"Drums/Kick 1.wav"].clip_id
+    catalogue._db.execute("INSERT INTO tags SELECT content_id, 'mine', 'user', NULL FROM clips WHERE id = ?", (kick,))
+    before = catalogue.stamp(BUNDLE)
+    catalogue.list_files(root, [], [(kick, FoundFile(b"Drums/Kick 1.wav", 999, 9))])
+    analyse(catalogue, {"Kick 1.wav": 9})
+    assert len(catalogue.embedded_ids(BUNDLE)) == 4
+    assert catalogue.stamp(BUNDLE).deletions > before.deletions
+    assert catalogue.clips([kick])[0].tags == ("Drums", "mine")
+
+
+def test_embeddings_come_back_bit_by_bit_and_after_a_number(catalogue: Catalogue) -> None:
+    library(catalogue)
+    ids, vectors = catalogue.embeddings(BUNDLE, 8)
+    assert sorted(row.tobytes() for row in vectors) == sorted(vector(n).tobytes() for n in (1, 2, 3, 4))
+    later, _ = catalogue.embeddings(BUNDLE, 8, after_seq=catalogue.stamp(BUNDLE).last_seq - 1)
+    assert later.tolist() == ids[-1:].tolist()
+
+
+def test_another_bundle_has_its_own_vectors(catalogue: Catalogue) -> None:
+    root = library(catalogue)
+    assert len(catalogue.pending("other", [root])) == 4
+    assert catalogue.pending(BUNDLE, [root]) == []
+
+
+def test_roots_that_lie_in_one_another_become_one(catalogue: Catalogue) -> None:
+    library(catalogue)
+    assert catalogue.add_root(b"/sounds/Drums", b"/").path == b"/sounds"
+    inner = {clip.path for clip in catalogue.clips(catalogue.select(Filter())[0].tolist())}
+    catalogue.add_root(b"/", b"/")
+    assert [root.path for root in catalogue.roots()] == [b"/"]
+    assert {clip.path for clip in catalogue.clips(catalogue.select(Filter())[0].tolist())} == inner
+    assert names(catalogue, Filter(folders=("sounds/drums",))) == ["Kick 1.wav", "Snare.WAV"]
+
+
+def test_removing_a_root_forgets_what_is_below_it(catalogue: Catalogue) -> None:
+    library(catalogue)
+    catalogue.remove_root("/sounds")
+    assert catalogue.count_states()[ClipState.READY] == 0
+    assert len(catalogue.embedded_ids(BUNDLE)) == 0
+    with pytest.raises(CatalogueError, match="not a folder of this library"):
+        catalogue.remove_root("/sounds")
+
+
+def test_names_are_data_and_never_sql(catalogue: Catalogue) -> None:
+    root = catalogue.add_root(b"/sounds", b"/").id
+    evil = b"'; DROP TABLE clips; --\n%_.wav"
+    catalogue.list_files(root, [FoundFile(evil, 1, 1)], [])
+    assert names(catalogue, Filter(words=("'; drop table clips; --\n%_",))) == [os.fsdecode(evil)]
+    assert names(catalogue, Filter(words=("'; drop table clips; --\n__",))) == []
+
+
+def test_problems_are_found_and_repaired(catalogue: Catalogue) -> None:
+    root = library(catalogue)
+    assert catalogue.problems(BUNDLE, 8) == []
+    catalogue._db.execute("UPDATE embeddings SET vector = zeroblob(32) WHERE content_id = 1")
+    catalogue._db.execute("UPDATE embeddings SET vector = x'00' WHERE content_id = 2")
+    assert catalogue.problems(BUNDLE, 8) == ["2 embeddings are damaged."]
+    catalogue.repair(BUNDLE, 8)
+    assert catalogue.problems(BUNDLE, 8) == []
+    assert len(catalogue.pending(BUNDLE, [root])) == 2
+
+
+def test_a_newer_catalogue_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.sqlite"
+    Catalogue(file).close()
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    with pytest.raises(CatalogueError, match="newer soundsearch"):
+        Catalogue(file)
+
+
+def test_a_damaged_catalogue_is_named_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.sqlite"
+    file.write_bytes(b"this is not a database" * 100)
+    with pytest.raises(CatalogueError, match="Cannot open the catalogue") as caught:
+        Catalogue(file)
+    assert caught.value.hint
+    assert file.read_bytes().startswith(b"this is not a database")
+
+
+def test_a_full_disk_loses_nothing_that_was_committed(catalogue: Catalogue) -> None:
+    root = library(catalogue)
+    pages = catalogue._db.execute("PRAGMA page_count").fetchone()[0]
+    catalogue._db.execute(f"PRAGMA max_page_count = {pages}")  # what SQLite says then is what a full disk says
+    with pytest.raises(CatalogueError, match="full") as caught:
+        catalogue.list_files(root, [FoundFile(b"%d.wav" % i, 1, 1) for i in range(5000)], [])
+    assert "make room" in caught.value.hint
+    assert len(catalogue.files(root)) == 4
+
+
+def test_two_processes_share_it(tmp_path: Path) -> None:
+    first, second = Catalogue(tmp_path / "c.sqlite"), Catalogue(tmp_path / "c.sqlite")
+    library(first)
+    assert names(second, Filter(words=("kick",))) == ["Kick 1.wav"]
+    first.close()
+    second.close()
+    shutil.rmtree(tmp_path)

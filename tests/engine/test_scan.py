@@ -1,0 +1,239 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundsearch.engine import scan as scan_room
+from soundsearch.engine.service import Engine
+from soundsearch.errors import CatalogueError
+from soundsearch.records import ClipState, Filter, Query
+from soundsearch.settings import Places
+from tests.bundles import write_tone
+from tests.engine.conftest import OpenEngine, run_scan, state
+
+
+def names(engine: Engine) -> list[str]:
+    return sorted(clip.name for clip in engine.clips(engine.rank(Query(), 10**6).clip_ids.tolist()))
+
+
+def test_reports_what_it_found_and_did(engine: Engine, library: Path) -> None:
+    report = run_scan(engine, library)
+    assert (report.found, report.added, report.embedded) == (14, 14, 12)  # one copy, one broken
+    assert [(Path(f.path).name, bool(f.reason)) for f in report.failed] == [("broken.wav", True)]
+    assert len(names(engine)) == 13
+    again = run_scan(engine, library)
+    assert (again.found, again.added, again.unchanged, again.embedded) == (14, 0, 14, 0)
+    assert len(again.failed) == 1
+
+
+def test_names_are_listed_before_anything_is_analysed(engine: Engine, library: Path) -> None:
+    steps = engine.scan([str(library)])
+    while next(steps).phase == "list":
+        pass
+    assert len(names(engine)) == 14
+    assert engine.status().embedded == 0
+    steps.close()
+
+
+def test_renamed_and_moved_clips_keep_id_and_vector(engine: Engine, library: Path, tmp_path: Path) -> None:
+    run_scan(engine, library)
+    before = {clip.name: clip.id for clip in engine.clips(engine.rank(Query(), 99).clip_ids.tolist())}
+    (library / "Low" / "tone 01.wav").rename(library / "boom.wav")
+    shutil.move(library / "High" / "tone 08.wav", library / "Low" / "tone 08.wav")
+    report = run_scan(engine)
+    after = {clip.name: clip.id for clip in engine.clips(engine.rank(Query(), 99).clip_ids.tolist())}
+    assert (report.moved, report.added, report.missing, report.embedded) == (2, 0, 0, 0)
+    assert after["boom.wav"] == before["tone 01.wav"] and after["tone 08.wav"] == before["tone 08.wav"]
+
+
+def test_changed_clips_are_heard_again(engine: Engine, library: Path) -> None:
+    run_scan(engine, library)
+    write_tone(library / "Low" / "tone 02.wav", 3000.0, seconds=0.3)
+    report = run_scan(engine)
+    assert (report.changed, report.embedded, report.missing) == (1, 1, 0)
+    assert len(engine._synced_index()) == 12
+
+
+def test_touched_clips_are_not_embedded_again(engine: Engine, library: Path) -> None:
+    run_scan(engine, library)
+    os.utime(library / "Low" / "tone 02.wav")
+    report = run_scan(engine)
+    assert (report.changed, report.embedded) == (1, 0)
+
+
+def test_vanished_clips_are_missing_and_come_back(engine: Engine, library: Path) -> None:
+    run_scan(engine, library)
+    (library / "High").rename(library.parent / "elsewhere")
+    report = run_scan(engine)
+    assert (report.missing, report.removed, len(names(engine))) == (7, 0, 6)
+    hits = engine.search(Query(texts=("a tone",)), 99)
+    assert {hit.clip.state for hit in hits} == {ClipState.READY} and len(hits) == 6
+    (library.parent / "elsewhere").rename(library / "High")
+    report = run_scan(engine)
+    assert (report.missing, report.unchanged, report.embedded) == (0, 14, 0)
+
+
+def test_a_broken_clip_is_tried_again_when_it_changes(engine: Engine, library: Path) -> None:
+    run_scan(engine, library)
+    write_tone(library / "broken.wav", 777.0)
+    report = run_scan(engine)
+    assert (report.failed, report.changed, report.embedded) == ((), 1, 1)
+
+
+def test_an_unreachable_root_is_offline_and_loses_nothing(engine: Engine, library: Path) -> None:
+    run_scan(engine, library)
+    library.rename(library.parent / "unplugged")
+    report = run_scan(engine)
+    assert report.offline == (str(library),) and report.missing == 0
+    clips = engine.clips(engine.rank(Query(), 99).clip_ids.tolist())
+    assert len(clips) == 13 and all(clip.offline for clip in clips)
+    (library.parent / "unplugged").rename(library)
+    report = run_scan(engine)
+    assert (report.offline, report.unchanged, report.embedded) == ((), 14, 0)
+
+
+def test_an_empty_mount_folder_is_an_unplugged_drive(
+    engine: Engine, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan_room, "mount_point", lambda path: os.fsencode(library))
+    monkeypatch.setattr("soundsearch.engine.service.mount_point", lambda path: os.fsencode(library))
+    run_scan(engine, library)
+    monkeypatch.setattr(scan_room, "mount_point", lambda path: b"/")
+    shutil.rmtree(library)
+    library.mkdir()
+    report = run_scan(engine)
+    assert report.offline == (str(library),) and report.missing == 0
+
+
+def test_a_folder_that_cannot_be_listed_hides_nothing(
+    engine: Engine, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_scan(engine, library)
+    scandir = os.scandir
+
+    def refuse(path: bytes) -> object:
+        if path == os.fsencode(library / "High"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert run_scan(engine).missing == 0
+
+
+def test_any_name_that_a_file_system_allows(engine: Engine, library: Path) -> None:
+    for name in [b"new\nline.wav", b"not utf-8 \xff\xfe.wav", "#1 100% é\u0301 ü 日本.wav".encode(), b"-rf *.wav"]:
+        shutil.copy(library / "Low" / "tone 03.wav", os.fsdecode(os.fsencode(library) + b"/" + name))
+    report = run_scan(engine, library)
+    assert report.found == 18 and len(report.failed) == 1
+    assert os.fsdecode(b"not utf-8 \xff\xfe.wav") in names(engine)
+
+
+def test_links_in_a_circle_are_walked_once(engine: Engine, library: Path) -> None:
+    (library / "Low" / "round").symlink_to(library)
+    (library / "dangling.wav").symlink_to(library / "nowhere.wav")
+    os.mkfifo(library / "pipe.wav")
+    assert run_scan(engine, library).found == 14
+
+
+def test_a_folder_that_is_not_there_is_refused(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match="no such folder"):
+        run_scan(engine, tmp_path / "nowhere")
+
+
+def test_another_model_keeps_the_vectors_of_the_first(open_engine: OpenEngine, library: Path, tmp_path: Path) -> None:
+    from tests.bundles import tiny
+
+    first = open_engine()
+    run_scan(first, library)
+    other = Engine(Places(tmp_path / "data"), model=str(tiny(tmp_path / "other", seed=1)))
+    assert other.status().embedded == 0
+    assert run_scan(other).embedded == 12
+    other.close()
+    assert run_scan(first).embedded == 0
+
+
+def test_same_file_same_bytes_in_any_scan(open_engine: OpenEngine, library: Path, tmp_path: Path) -> None:
+    engine = open_engine()
+    run_scan(engine, library)
+    vectors = state(engine)["vectors"]
+    alone = Engine(Places(tmp_path / "again"), model=engine.model)
+    single = tmp_path / "Single"
+    single.mkdir()
+    shutil.copy(library / "High" / "tone 09.wav", single)
+    run_scan(alone, single)
+    assert state(alone)["vectors"][b"tone 09.wav"] == vectors[b"High/tone 09.wav"]
+    alone.close()
+
+
+@pytest.mark.parametrize("steps", range(0, 12, 2))
+def test_a_scan_stopped_after_any_step_and_run_again_equals_one_that_was_not(
+    open_engine: OpenEngine, library: Path, tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan_room, "MAX_BATCH", 2)  # many steps in a small library
+    whole = Engine(Places(tmp_path / "whole"), model=open_engine().model)
+    run_scan(whole, library)
+    stopped = open_engine()
+    generator = stopped.scan([str(library)])
+    for _ in range(steps):
+        next(generator, None)
+    generator.close()
+    kept = stopped.status().embedded
+    report = run_scan(stopped, library)
+    assert state(stopped) == state(whole)
+    assert report.embedded <= 12 and kept + report.embedded <= 14
+    whole.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay_s", [0.0, 0.15, 0.4])
+def test_kill_at_any_point_and_scan_again(
+    open_engine: OpenEngine, library: Path, tmp_path: Path, tiny_model: Path, delay_s: float
+) -> None:
+    """SIGKILL some time after the first embedding was asked for; nothing that was committed is embedded again."""
+    for i in range(40):
+        write_tone(library / "More" / f"{i}.wav", 60.0 * 1.1**i)
+    command = [sys.executable, "-m", "soundsearch", "--data-dir", str(tmp_path / "data"), "--model", str(tiny_model)]
+    process = subprocess.Popen([*command, "scan", str(library), "--quiet"], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "data" / "catalogue.sqlite").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    watcher = open_engine()
+    while watcher.status().embedded == 0 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    contents = len(watcher._catalogue.embedded_ids(watcher.bundle.id))
+    report = run_scan(watcher, library)
+    whole = Engine(Places(tmp_path / "whole"), model=str(tiny_model))
+    run_scan(whole, library)
+    assert state(watcher) == state(whole)
+    assert contents + report.embedded == 52
+    assert watcher.verify() == []
+    whole.close()
+
+
+def test_mount_point_of_a_path(tmp_path: Path) -> None:
+    assert os.path.ismount(scan_room.mount_point(os.fsencode(tmp_path / "not" / "there")))
+
+
+def test_status_counts(engine: Engine, library: Path) -> None:
+    run_scan(engine, library)
+    status = engine.status()
+    assert (status.clips, status.embedded, status.failed, status.missing) == (14, 13, 1, 0)
+    assert [(root.path, root.clips, root.online) for root in status.roots] == [(str(library), 14, True)]
+    assert status.index_bytes > 0 and status.catalogue_bytes > 0
+
+
+def test_listing_passes_filters(engine: Engine, library: Path) -> None:
+    run_scan(engine, library)
+    clips = engine.clips(engine.rank(Query(filter=Filter(tags=("low",))), 99).clip_ids.tolist())
+    assert [clip.folder for clip in clips] == ["Low"] * 6
+    assert all(len(clip.peaks) for clip in clips)
+    assert np.isclose(clips[0].duration_s, 0.2, atol=1e-3)

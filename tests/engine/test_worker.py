@@ -1,0 +1,137 @@
+"""The engine in its own process, through the same client as the window's."""
+
+import os
+import queue
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from soundsearch.engine.client import EngineClient
+from soundsearch.engine.messages import (
+    CancelJob,
+    Failed,
+    FetchClips,
+    GetStatus,
+    JobDone,
+    JobFailed,
+    JobProgress,
+    JobStopped,
+    ListFailures,
+    Lost,
+    Message,
+    ModelReady,
+    PauseJob,
+    RemoveRoot,
+    Reply,
+    ResumeJob,
+    Scan,
+    Search,
+)
+
+pytestmark = pytest.mark.slow
+TIMEOUT_S = 60
+
+
+class Talk:
+    """A client, and what it was told."""
+
+    def __init__(self, data_dir: Path, model: str) -> None:
+        self.messages: queue.Queue[Message] = queue.Queue()
+        self.seen: list[Message] = []
+        self.client = EngineClient(data_dir, self.messages.put, model)
+        self.client.start()
+
+    def until(self, wanted: Callable[[Message], bool]) -> Any:
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            message = self.messages.get(timeout=deadline - time.monotonic())
+            self.seen.append(message)
+            if wanted(message):
+                return message
+
+    def ask(self, request: Any) -> Any:
+        number = self.client.send(request)
+        return self.until(lambda m: isinstance(m, Reply | Failed) and m.id == number)
+
+
+@pytest.fixture
+def talk(tmp_path: Path, tiny_model: Path) -> Iterator[Talk]:
+    made = Talk(tmp_path / "data", str(tiny_model))
+    yield made
+    made.client.close()
+
+
+def test_a_query_typed_before_the_model_is_there_is_answered(talk: Talk, library: Path) -> None:
+    search = talk.client.send(Search("a low tone"))
+    status = talk.ask(GetStatus())
+    assert status.value.clips == 0 and not any(isinstance(m, ModelReady) for m in talk.seen)
+    assert len(talk.until(lambda m: isinstance(m, Reply) and m.id == search).value) == 0
+    assert any(isinstance(m, ModelReady) for m in talk.seen)
+
+
+def test_scan_search_and_clips(talk: Talk, library: Path) -> None:
+    job = talk.ask(Scan((str(library),))).value
+    # A query is answered while the scan runs.
+    assert isinstance(talk.ask(Search("")), Reply)
+    report = talk.until(lambda m: isinstance(m, JobDone)).value
+    assert report.found == 14 and any(isinstance(m, JobProgress) and m.job == job for m in talk.seen)
+    ranking = talk.ask(Search("a low tone")).value
+    clips = talk.ask(FetchClips(tuple(ranking.clip_ids.tolist()))).value
+    assert [clip.id for clip in clips] == ranking.clip_ids.tolist() and len(clips) == 13
+    assert [failure.path for failure in talk.ask(ListFailures()).value] == [str(library / "broken.wav")]
+    talk.ask(RemoveRoot(str(library)))
+    assert talk.ask(GetStatus()).value.clips == 0
+
+
+def test_errors_come_back_with_a_hint(talk: Talk, tmp_path: Path) -> None:
+    answer = talk.ask(Search("kick dur<long"))
+    assert isinstance(answer, Failed) and not answer.is_bug and answer.hint
+    talk.ask(Scan((str(tmp_path / "nowhere"),)))
+    failed = talk.until(lambda m: isinstance(m, JobFailed))
+    assert "no such folder" in failed.message and not failed.is_bug
+
+
+def test_a_scan_can_be_paused_resumed_and_cancelled(talk: Talk, library: Path) -> None:
+    job = talk.ask(Scan((str(library),))).value
+    talk.ask(PauseJob(job))
+    talk.ask(GetStatus())
+    paused = len([m for m in talk.seen if isinstance(m, JobProgress)])
+    time.sleep(0.3)
+    talk.ask(GetStatus())
+    assert len([m for m in talk.seen if isinstance(m, JobProgress)]) == paused
+    talk.ask(ResumeJob(job))
+    talk.ask(CancelJob(job))
+    assert any(isinstance(m, JobStopped | JobDone) for m in talk.seen)
+
+
+def test_a_killed_engine_is_started_again(talk: Talk, library: Path) -> None:
+    talk.ask(Scan((str(library),)))
+    talk.until(lambda m: isinstance(m, JobDone))
+    before = talk.client.process_id
+    assert before
+    os.kill(before, signal.SIGKILL)
+    talk.until(lambda m: isinstance(m, Lost))
+    assert talk.ask(GetStatus()).value.embedded == 13
+    assert talk.client.process_id != before
+
+
+def test_a_catalogue_that_cannot_be_opened_is_said_in_answer(tmp_path: Path, tiny_model: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "catalogue.sqlite").write_bytes(b"garbage" * 1000)
+    talk = Talk(tmp_path / "data", str(tiny_model))
+    answer = talk.ask(GetStatus())
+    assert isinstance(answer, Failed) and "Cannot open the catalogue" in answer.message
+    talk.client.close()
+
+
+def test_closing_ends_the_process(tmp_path: Path, tiny_model: Path) -> None:
+    talk = Talk(tmp_path / "data", str(tiny_model))
+    talk.ask(GetStatus())
+    process = talk.client._process
+    assert process is not None
+    talk.client.close()
+    assert process.exitcode is not None
