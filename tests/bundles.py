@@ -81,9 +81,9 @@ def _save(folder: Path, config: ClapConfig, *, fused: bool, seed: int = 0) -> Cl
     model = ClapModel(config).eval()
     # Fresh weights are so small that every text gets nearly the same embedding; these spread.
     with torch.no_grad():
-        for name, parameter in model.text_model.named_parameters():
-            if "embeddings" in name and parameter.dim() == 2:
-                parameter.normal_(0.0, 1.0)
+        for parameter in (*model.text_model.parameters(), *model.text_projection.parameters()):
+            if parameter.dim() == 2:
+                parameter.normal_(0.0, 2.0 / parameter.shape[1] ** 0.5)
     model.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(
         json.dumps(
