@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import QApplication
 from soundsearch.engine.client import EngineClient
 from soundsearch.engine.messages import Message
 from soundsearch.errors import SoundSearchError
-from soundsearch.gui.audition import Audition, Loaded, LoadFailed, Player
+from soundsearch.gui.audition import Audition, Drawn, Loaded, LoadFailed, MakePlayer, Player
 from soundsearch.gui.bridge import Client, EngineBridge
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.preferences import Preferences
@@ -40,7 +41,6 @@ QT_LEVELS = {
 }
 
 MakeClient = Callable[[Callable[[Message], None]], Client]
-MakePlayer = Callable[[Loaded, LoadFailed], Player]
 
 
 def main(
@@ -126,7 +126,7 @@ def build(
     theme.choose(preferences.settings.theme)
     bridge = EngineBridge(make_client or (lambda on_message: EngineClient(places.data_dir, on_message, model, device)))
     output = preferences.settings.output_device
-    audition = Audition(make_player or (lambda loaded, failed: _player(loaded, failed, output)))
+    audition = Audition(make_player or partial(_player, output))
     window = MainWindow(bridge, audition, theme, preferences)
     bridge.setParent(window)
     audition.setParent(window)
@@ -244,11 +244,11 @@ class Problems(QObject):
         self._show(summary, detail)
 
 
-def _player(loaded: Loaded, failed: LoadFailed, output: str) -> Player:
-    """The real player; importing it brings the codec and sound libraries, so it happens in the audition thread."""
+def _player(output: str, loaded: Loaded, failed: LoadFailed, drawn: Drawn) -> Player:
+    """The real player; importing it brings the sound libraries, so it happens in the thread that makes it."""
     from soundsearch.audio.playback import Player as SoundPlayer
 
-    raise NotImplementedError(SoundPlayer, loaded, failed, output)
+    return SoundPlayer(loaded, failed, drawn, device=output)
 
 
 def _end_on_interrupt(app: QApplication, window: MainWindow) -> Callable[[], None]:

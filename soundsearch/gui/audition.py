@@ -1,7 +1,6 @@
-"""Hearing clips: the player, driven from a thread of its own, so that a slow sound device never holds up the window."""
+"""Hearing clips: the player of the audio room as signals, made in the background so that it delays nothing."""
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -10,13 +9,13 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 50  # how soon the end of a clip, or a device that went away, is noticed
+POLL_MS = 30  # how soon the start and end of a clip, or a device that went away, is noticed
 
 
 class Player(Protocol):
-    """What is needed of `audio.playback.Player`."""
+    """What is needed of `audio.playback.Player`: its methods leave a wish and return at once."""
 
-    loop: bool
+    loop: bool | tuple[float, float]
     gain_db: float
 
     @property
@@ -28,22 +27,19 @@ class Player(Protocol):
         """Where it plays."""
 
     def load(self, path: str) -> None:
-        """Load a clip in a thread; the latest wins."""
+        """Load a clip; the latest wins."""
 
     def prefetch(self, paths: Sequence[str]) -> None:
-        """Load clips that may be wanted next."""
+        """Decode the beginnings of clips that may be wanted next."""
 
     def play(self, from_s: float = 0.0) -> None:
-        """Play the loaded clip."""
+        """Play the loaded clip, or the one that is being loaded as soon as it is there."""
 
     def pause(self) -> None:
-        """Stop for a moment."""
+        """Be silent and stay there."""
 
     def stop(self) -> None:
-        """Stop and go to the start."""
-
-    def seek(self, position_s: float) -> None:
-        """Go to a position."""
+        """Be silent and go back to the start."""
 
     def close(self) -> None:
         """Let the device go."""
@@ -51,51 +47,62 @@ class Player(Protocol):
 
 Loaded = Callable[[str, object, float], None]  # path, peaks, duration in seconds
 LoadFailed = Callable[[str, str], None]  # path, reason
+Drawn = Callable[[str, object], None]  # path, peaks: of long clips, which are loaded without
+MakePlayer = Callable[[Loaded, LoadFailed, Drawn], Player]
 
 
 class Audition(QObject):
-    """Plays the chosen clip. All methods return at once; the player itself lives in a thread.
+    """Plays the chosen clip.
 
     Signals:
-        loaded (str, Peaks, float): Path, waveform and duration in seconds of the clip that is now ready.
+        loaded (str, Peaks, float): Path, waveform and duration in seconds of the clip that is ready; long clips come
+            with an empty waveform at first.
+        drawn (str, Peaks): Path and waveform of a long clip.
         failed (str, str): Path and reason of a clip that cannot be played.
         state_changed (str): "no device", "idle", "loading", "playing" or "paused".
     """
 
     loaded = Signal(str, object, float)
+    drawn = Signal(str, object)
     failed = Signal(str, str)
     state_changed = Signal(str)
 
-    _player_loaded = Signal(str, object, float)  # from the player's thread to ours
+    _player_made = Signal()  # these come from other threads
+    _player_loaded = Signal(str, object, float)
     _player_failed = Signal(str, str)
+    _player_drew = Signal(str, object)
 
-    def __init__(self, make_player: Callable[[Loaded, LoadFailed], Player], parent: QObject | None = None) -> None:
-        """`make_player` is called in the thread: it may import and open what takes its time."""
+    def __init__(self, make_player: MakePlayer, parent: QObject | None = None) -> None:
+        """`make_player` is called in a thread: importing the codec and sound libraries takes its time."""
         super().__init__(parent)
         self._make_player = make_player
-        self._player: Player | None = None
+        self._made: Player | None = None  # by the thread
+        self._player: Player | None = None  # once its being made has arrived here
+        self._wishes: list[Callable[[Player], object]] = []  # until then
         self._path: str | None = None
         self._duration_s = 0.0
-        self._wants_play = False
         self._state = "idle"
-        self._commands: queue.SimpleQueue[Callable[[Player], object] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="audition", daemon=True)
-        self._player_loaded.connect(self._take_loaded, Qt.ConnectionType.QueuedConnection)
-        self._player_failed.connect(self._take_failed, Qt.ConnectionType.QueuedConnection)
+        self._thread = threading.Thread(target=self._make, name="player-maker", daemon=True)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._player_made.connect(self._take_player, queued)
+        self._player_loaded.connect(self._take_loaded, queued)
+        self._player_failed.connect(self._take_failed, queued)
+        self._player_drew.connect(self._take_drawn, queued)
         self._poll = QTimer(self, interval=POLL_MS)
         self._poll.timeout.connect(self._look)
 
     def start(self) -> None:
-        """Open the sound output in the background."""
+        """Make the player in the background."""
         self._thread.start()
-        self._poll.start()
 
     def close(self) -> None:
         """Silence, and let the device go."""
         self._poll.stop()
         if self._thread.is_alive():
-            self._commands.put(None)
-            self._thread.join(2.0)
+            self._thread.join(5.0)
+        if self._made:
+            self._made.close()
+        self._made = self._player = None
 
     @property
     def state(self) -> str:
@@ -123,20 +130,21 @@ class Audition(QObject):
             if play:
                 self.replay()
             return
-        self._path, self._duration_s, self._wants_play = path, 0.0, play
+        self._path, self._duration_s = path, 0.0
         self._do(lambda player: player.load(path))
+        if play:
+            self._do(lambda player: player.play(0.0))
 
     def prefetch(self, paths: Sequence[str]) -> None:
         """Have these ready before they are chosen."""
-        wanted = tuple(paths)
-        self._do(lambda player: player.prefetch(wanted))
+        self._do(lambda player: player.prefetch(paths))
 
     def toggle(self) -> None:
         """Play or pause."""
-        if self._state == "playing":
+        if self._player and self._player.state == "playing":
             self._do(lambda player: player.pause())
         else:
-            self._play_from(self.position_s if self._state == "paused" else 0.0)
+            self._play_from(self.position_s)
 
     def replay(self) -> None:
         """Play from the start."""
@@ -144,7 +152,6 @@ class Audition(QObject):
 
     def stop(self) -> None:
         """Be silent and go back to the start."""
-        self._wants_play = False
         self._do(lambda player: player.stop())
 
     def seek(self, position_s: float) -> None:
@@ -160,35 +167,43 @@ class Audition(QObject):
         self._do(lambda player: setattr(player, "gain_db", volume_db))
 
     def _play_from(self, position_s: float) -> None:
-        if self._path is None:
-            return
-        self._wants_play = True
-        if self._duration_s:
+        if self._path is not None:
             self._do(lambda player: player.play(position_s))
 
-    def _do(self, command: Callable[[Player], object]) -> None:
-        self._commands.put(command)
+    def _do(self, wish: Callable[[Player], object]) -> None:
+        if self._player is None:
+            self._wishes.append(wish)
+        else:
+            wish(self._player)
+            self._look()
 
-    def _run(self) -> None:
-        """The thread: make the player, then do as told until None comes."""
-        player = self._player = self._make_player(self._player_loaded.emit, self._player_failed.emit)
-        while (command := self._commands.get()) is not None:
-            command(player)
-        self._player = None
-        player.close()
+    def _make(self) -> None:
+        """The thread."""
+        self._made = self._make_player(self._player_loaded.emit, self._player_failed.emit, self._player_drew.emit)
+        self._player_made.emit()
+
+    def _take_player(self) -> None:
+        if self._made is None:
+            return  # closed meanwhile
+        self._player = self._made
+        wishes, self._wishes = self._wishes, []
+        for wish in wishes:
+            wish(self._player)
+        self._poll.start()
 
     def _take_loaded(self, path: str, peaks: object, duration_s: float) -> None:
-        if path != self._path:
-            return  # another clip was chosen since
-        self._duration_s = duration_s
-        if self._wants_play:
-            self._do(lambda player: player.play(0.0))
-        self.loaded.emit(path, peaks, duration_s)
-        self._look()
+        if path == self._path:  # else another clip was chosen since
+            self._duration_s = duration_s
+            self.loaded.emit(path, peaks, duration_s)
+            self._look()
+
+    def _take_drawn(self, path: str, peaks: object) -> None:
+        if path == self._path:
+            self.drawn.emit(path, peaks)
 
     def _take_failed(self, path: str, reason: str) -> None:
         if path == self._path:
-            self._wants_play = False
+            self._duration_s = 0.0
             self.failed.emit(path, reason)
             self._look()
 

@@ -315,6 +315,7 @@ class MainWindow(QMainWindow):
             self.panel.setParent(self._work)
         elif not as_drawer and not in_splitter:
             self._splitter.insertWidget(0, self.panel)
+            self.panel.show()  # the splitter gives no room to what is hidden
             self._splitter.setSizes([PANEL_WIDTH, max(1, self.width() - PANEL_WIDTH)])
         if as_drawer:
             bar = self.center.search_bar.height()
@@ -410,7 +411,9 @@ class MainWindow(QMainWindow):
             ("Ctrl+C", self._copy_files),
         ):
             for widget in (results, wave):
-                QShortcut(QKeySequence(keys), widget, act, context=Qt.ShortcutContext.WidgetShortcut)
+                shortcut = QShortcut(QKeySequence(keys), widget)
+                shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+                shortcut.activated.connect(act)
 
     # -- drops
 

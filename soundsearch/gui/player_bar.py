@@ -4,6 +4,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QWidget
 
+from soundsearch.audio.peaks import Peaks
 from soundsearch.gui import wording
 from soundsearch.gui.audition import Audition
 from soundsearch.gui.file_exchange import display_name
@@ -93,6 +94,7 @@ class PlayerBar(QFrame):
         self._frame.timeout.connect(self._follow)
         audition.state_changed.connect(self._show_state)
         audition.loaded.connect(self._loaded)
+        audition.drawn.connect(self._drawn)
         audition.failed.connect(self._failed)
         theme.changed.connect(self._dress)
         self._dress()
@@ -155,9 +157,12 @@ class PlayerBar(QFrame):
         for column in range(4):
             self._grid.setColumnStretch(column, 1 if column == 1 else 0)
 
-    def _loaded(self, _path: str, peaks: object, duration_s: float) -> None:
-        self.wave.show_clip(peaks, duration_s)  # type: ignore[arg-type]  # through a signal it is an object
+    def _loaded(self, _path: str, peaks: Peaks, duration_s: float) -> None:
+        self.wave.show_clip(peaks, duration_s)
         self._show_time()
+
+    def _drawn(self, _path: str, peaks: Peaks) -> None:
+        self.wave.show_peaks(peaks)
 
     def _failed(self, _path: str, message: str) -> None:
         self.wave.show_message(message, "error")

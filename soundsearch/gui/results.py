@@ -82,6 +82,9 @@ class ResultsView(QTableView):
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
+        # A header looks at every selected row to see whether whole columns are selected: 16 s for 200,000 rows. It
+        # gets a selection of its own, in which there never is anything.
+        header.setSelectionModel(QItemSelectionModel(model, header))
         header.setSectionsClickable(False)
         header.setMinimumSectionSize(48)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)

@@ -120,8 +120,8 @@ QPushButton[role="chip"]:focus {{ border-color: {accent}; }}
 #field {{ background: {raised}; border: 2px solid {line}; border-radius: 6px; }}
 #field[focused="true"] {{ border-color: {accent}; }}
 #field[dropping="true"] {{ border-color: {accent}; background: {accent_soft}; }}
-#field QLineEdit {{ background: transparent; placeholder-text-color: {muted}; border: none; font-size: {query}px; padding: 2px 0;
-    selection-background-color: {accent}; selection-color: {on_accent}; }}
+#field QLineEdit {{ background: transparent; placeholder-text-color: {muted}; border: none; font-size: {query}px;
+    padding: 2px 0; selection-background-color: {accent}; selection-color: {on_accent}; }}
 #chip {{ background: {panel}; border: 1px solid {line}; border-radius: 12px; }}
 #chip[liked="false"] {{ border: 1px dashed {warn}; }}
 #notice {{ background: {panel}; border-top: 1px solid {line}; border-bottom: 1px solid {line}; }}

@@ -140,9 +140,14 @@ class WaveformView(QWidget):
         return QSize(400, 56)
 
     def show_clip(self, peaks: Peaks | None, duration_s: float) -> None:
-        """Show another clip from its start; None for no clip."""
+        """Show another clip from its start; None for no clip, empty peaks for one whose picture comes later."""
         self._peaks, self._duration_s, self._position_s, self._message = peaks, duration_s, 0.0, ""
         self._describe()
+        self._redraw()
+
+    def show_peaks(self, peaks: Peaks) -> None:
+        """Show the picture of the clip that is shown."""
+        self._peaks = peaks
         self._redraw()
 
     def show_message(self, text: str, tone: str = "muted") -> None:

@@ -1,0 +1,316 @@
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtTest import QAbstractItemModelTester
+
+from soundsearch.gui.file_exchange import MAX_FILES, local_path
+from soundsearch.gui.result_model import PAGE, Column, ResultModel
+from soundsearch.gui.result_row import BREAK_HEIGHT
+from soundsearch.gui.results import ROW_HEIGHT, STACKED_ROW_HEIGHT, ResultsView
+from soundsearch.gui.theme import Theme
+from soundsearch.records import Clip, ClipState, Ranking, Strength
+from tests.gui.fake_engine import made_up_clip
+from tests.gui.odd_names import ODD_NAMES
+
+
+def ranking(ids: Any, strength: Any = None) -> Ranking:
+    ids = np.asarray(ids, np.int64)
+    grades = np.zeros(len(ids), np.uint8) if strength is None else np.asarray(strength, np.uint8)
+    return Ranking(ids, np.linspace(1, 0, len(ids), dtype=np.float32), grades)
+
+
+class Shelf:
+    """Answers what a model asks for, at once or when told, and counts."""
+
+    def __init__(self, model: ResultModel, clips: dict[int, Clip] | None = None) -> None:
+        self.model, self.clips = model, clips
+        self.asked: list[tuple[int, ...]] = []
+        self.open = True
+        model.fetch_needed.connect(lambda ids: self.fetch(ids))  # the lambda keeps the shelf alive
+
+    def fetch(self, ids: tuple[int, ...]) -> None:
+        self.asked.append(ids)
+        if self.open:
+            self.bring(ids)
+
+    def bring(self, ids: tuple[int, ...]) -> None:
+        made = {i: made_up_clip(i) for i in ids} if self.clips is None else self.clips
+        self.model.put_clips(ids, tuple(made[i] for i in ids if i in made))
+
+
+@pytest.fixture
+def view(qtbot: Any, theme: Theme) -> ResultsView:
+    model = ResultModel()
+    made = ResultsView(model, theme)
+    model.setParent(made)
+    qtbot.addWidget(made)
+    made.resize(800, 400)
+    made.show()
+    made.chosen_clips = []  # type: ignore[attr-defined]
+    made.chosen.connect(made.chosen_clips.append)  # type: ignore[attr-defined]
+    yield made
+    model._ask_soon.stop()
+
+
+def model_of(view: ResultsView) -> ResultModel:
+    model = view.model()
+    assert isinstance(model, ResultModel)
+    return model
+
+
+def chosen(view: ResultsView) -> list[int]:
+    return [clip.id for clip in view.chosen_clips]  # type: ignore[attr-defined]
+
+
+def test_the_model_keeps_qts_rules(qtbot: Any) -> None:
+    model = ResultModel()
+    tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Warning)
+    Shelf(model)
+    for n in (0, 5, 300, 300, 2, 0):
+        model.show(ranking(range(n)), lambda: None)
+        assert model.rowCount() == n
+    del tester
+
+
+def test_only_painted_rows_are_fetched_in_pages(qtbot: Any, view: ResultsView) -> None:
+    shelf = Shelf(model_of(view))
+    view.show_ranking(ranking(range(100_000)), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(0) is not None)
+    assert set(shelf.asked[0]) == set(range(PAGE))
+    assert sum(map(len, shelf.asked)) <= 2 * PAGE
+
+
+def test_a_million_rows_show_and_scroll(qtbot: Any, view: ResultsView) -> None:
+    shelf = Shelf(model_of(view))
+    ids = np.random.default_rng(1).permutation(1_000_000)
+    began = time.perf_counter()
+    view.show_ranking(ranking(ids), keep_scroll=False)
+    view.grab()
+    shown = time.perf_counter() - began
+    bar = view.verticalScrollBar()
+    times = []
+    for step in np.linspace(0, bar.maximum(), 40).astype(int):
+        began = time.perf_counter()
+        bar.setValue(int(step))
+        view.grab()
+        times.append(time.perf_counter() - began)
+        qtbot.wait(1)
+    qtbot.waitUntil(lambda: model_of(view).known(int(ids[-1])) is not None)
+    assert shown < 1.0
+    assert np.median(times) < 0.1  # 6 ms on an idle machine
+    assert sum(map(len, shelf.asked)) < 100 * PAGE
+
+
+def test_scrolling_faster_than_the_engine_drops_old_wishes(qtbot: Any, view: ResultsView) -> None:
+    shelf = Shelf(model_of(view))
+    shelf.open = False
+    view.show_ranking(ranking(range(1_000_000)), keep_scroll=False)
+    view.grab()
+    qtbot.waitUntil(lambda: bool(shelf.asked))
+    bar = view.verticalScrollBar()
+    for step in np.linspace(0, bar.maximum(), 200).astype(int):
+        bar.setValue(int(step))
+        view.grab()
+    qtbot.wait(5)
+    assert len(shelf.asked) <= 2  # what is on its way
+    shelf.open = True
+    for ids in list(shelf.asked):
+        shelf.bring(ids)
+    qtbot.waitUntil(lambda: model_of(view).known(999_999) is not None)
+    assert len(shelf.asked) <= 8
+
+
+def test_clips_that_are_gone_are_said_and_not_asked_again(qtbot: Any, view: ResultsView) -> None:
+    shelf = Shelf(model_of(view), {1: made_up_clip(1)})
+    view.show_ranking(ranking([1, 2]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(1) is not None)
+    view.grab()
+    qtbot.wait(5)
+    assert model_of(view).data(model_of(view).index(1, Column.NAME)) == "Removed"
+    assert len(shelf.asked) == 1
+
+
+def test_a_refresh_shows_the_old_until_the_new_come(qtbot: Any, view: ResultsView) -> None:
+    clips = {1: made_up_clip(1, state=ClipState.PENDING, peaks=b"")}
+    shelf = Shelf(model_of(view), clips)
+    view.show_ranking(ranking([1]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(1) is not None)
+    shelf.open = False
+    clips[1] = made_up_clip(1)
+    model_of(view).refresh()
+    view.grab()
+    qtbot.waitUntil(lambda: len(shelf.asked) == 2)
+    assert model_of(view).known(1).state == ClipState.PENDING  # type: ignore[union-attr]
+    shelf.bring((1,))
+    assert model_of(view).known(1).state == ClipState.READY  # type: ignore[union-attr]
+
+
+def test_arrow_keys_choose_one_after_the_other(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    view.show_ranking(ranking([7, 8, 9]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(9) is not None)
+    view.enter()
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Up):
+        qtbot.keyClick(view, key)
+    assert chosen(view) == [7, 8, 9, 8]
+
+
+def test_a_row_that_is_not_here_yet_is_chosen_when_it_comes(qtbot: Any, view: ResultsView) -> None:
+    shelf = Shelf(model_of(view))
+    shelf.open = False
+    view.show_ranking(ranking(range(1000)), keep_scroll=False)
+    view.enter()
+    qtbot.keyClick(view, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    assert chosen(view) == []
+    shelf.open = True
+    for ids in list(shelf.asked):
+        shelf.bring(ids)
+    qtbot.waitUntil(lambda: chosen(view) == [999])
+
+
+def test_a_click_chooses_and_a_second_one_chooses_again(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    view.show_ranking(ranking([7, 8]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(8) is not None)
+    at = view.visualRect(model_of(view).index(1, Column.NAME)).center()
+    with qtbot.assertNotEmitted(view.chosen_again):
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert chosen(view) == [8]
+    with qtbot.waitSignal(view.chosen_again):
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert chosen(view) == [8]
+
+
+def test_the_selection_survives_other_results_without_being_played(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    view.show_ranking(ranking(range(50)), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(0) is not None)
+    view.selectRow(3)
+    view.show_ranking(ranking([9, 3, 8]), keep_scroll=False)
+    assert chosen(view) == [3]
+    assert view.selected_rows() == [1]
+    assert view.currentIndex().row() == 1
+    view.show_ranking(ranking([9, 8]), keep_scroll=False)
+    assert view.selected_rows() == []
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    assert len(chosen(view)) == 2
+
+
+def test_the_same_query_keeps_its_scroll_place(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    view.show_ranking(ranking(range(1000)), keep_scroll=False)
+    qtbot.waitUntil(lambda: view.verticalScrollBar().maximum() > 5_000)
+    view.verticalScrollBar().setValue(5_000)
+    view.show_ranking(ranking(range(1200)), keep_scroll=True)
+    assert view.verticalScrollBar().value() == 5_000
+    view.show_ranking(ranking(range(1000)), keep_scroll=False)
+    assert view.verticalScrollBar().value() == 0
+
+
+@pytest.mark.parametrize(
+    ("strength", "row"),
+    [([3, 3, 2, 1, 1], 3), ([1, 1], 0), ([3, 2], None), ([0, 0], None), ([], None), ([3, 1, 2, 1], 3)],
+)
+def test_weak_hits_stand_below_a_heading(view: ResultsView, strength: list[int], row: int | None) -> None:
+    view.show_ranking(ranking(range(len(strength)), strength), keep_scroll=False)
+    assert model_of(view).weak_from == row
+    heights = [view.rowHeight(r) for r in range(len(strength))]
+    assert heights == [ROW_HEIGHT[False] + (BREAK_HEIGHT if r == row else 0) for r in range(len(strength))]
+    view.show_ranking(ranking(range(4)), keep_scroll=False)
+    assert {view.rowHeight(r) for r in range(4)} == {ROW_HEIGHT[False]}
+
+
+def test_the_selection_is_offered_as_files(qtbot: Any, view: ResultsView) -> None:
+    clips = {i: made_up_clip(i, path=f"/sounds/{name}") for i, name in enumerate(ODD_NAMES)}
+    Shelf(model_of(view), clips)
+    view.show_ranking(ranking(range(len(clips))), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(0) is not None)
+    view.selectAll()
+    mime = model_of(view).mimeData(view.selectedIndexes())
+    assert [local_path(url) for url in mime.urls()] == [clip.path for clip in clips.values()]
+    assert [clip.path for clip in view.selected_clips() or []] == [clip.path for clip in clips.values()]
+
+
+def test_a_selection_off_screen_is_brought_before_it_is_dragged(qtbot: Any, view: ResultsView) -> None:
+    shelf = Shelf(model_of(view))
+    shelf.open = False
+    view.show_ranking(ranking(range(500)), keep_scroll=False)
+    view.selectAll()
+    with qtbot.waitSignal(view.told) as told:
+        assert view.selected_clips() is None
+    assert "still loading" in told.args[0]
+    shelf.open = True
+    for ids in list(shelf.asked):
+        shelf.bring(ids)
+    qtbot.waitUntil(lambda: view.selected_clips() is not None)
+    assert len(view.selected_clips() or []) == 500
+
+
+def test_too_many_files_are_refused(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    view.show_ranking(ranking(range(1_000_000)), keep_scroll=False)
+    view.selectAll()
+    began = time.perf_counter()
+    with qtbot.waitSignal(view.told) as told:
+        assert view.selected_clips() is None
+    assert f"{MAX_FILES:,}" in told.args[0]
+    assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (330, {Column.NAME}),
+        (420, {Column.SOUND, Column.NAME, Column.LENGTH}),
+        (520, {Column.SOUND, Column.NAME, Column.LENGTH, Column.MATCH}),
+        (2560, set(Column)),
+    ],
+)
+def test_columns_follow_the_width(view: ResultsView, width: int, columns: set[Column]) -> None:
+    view.resize(width, 400)
+    assert {c for c in Column if not view.isColumnHidden(c)} == columns
+    expected = STACKED_ROW_HEIGHT if width < 360 else ROW_HEIGHT[False]
+    assert view.verticalHeader().defaultSectionSize() == expected
+    assert sum(view.columnWidth(c) for c in columns) == view.viewport().width()
+
+
+def test_rows_can_be_low(view: ResultsView) -> None:
+    view.show_ranking(ranking(range(3), [3, 1, 1]), keep_scroll=False)
+    view.set_compact(True)
+    assert [view.rowHeight(r) for r in range(3)] == [28, 28 + BREAK_HEIGHT, 28]
+
+
+def test_column_widths_are_remembered(view: ResultsView, tmp_path: Any, theme: Theme, qtbot: Any) -> None:
+    store = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
+    view.horizontalHeader().resizeSection(Column.FOLDER, 333)
+    view.save_columns(store)
+    model = ResultModel()
+    other = ResultsView(model, theme)
+    model.setParent(other)
+    qtbot.addWidget(other)
+    other.resize(1000, 300)
+    other.show()
+    other.restore_columns(store)
+    assert other.columnWidth(Column.FOLDER) == 333
+
+
+def test_a_row_can_be_heard_by_a_screen_reader(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    view.show_ranking(ranking([3], [Strength.STRONG]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(3) is not None)
+    index = model_of(view).index(0, Column.SOUND)
+    spoken = model_of(view).data(index, Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken == "Rain on leaves 03.wav, 3.2 seconds, strong match"
+    tip = model_of(view).data(model_of(view).index(0, Column.MATCH), Qt.ItemDataRole.ToolTipRole)
+    assert tip == "Strong match · similarity 1.000"
+
+
+def test_the_menu_opens_on_the_selection_only(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    view.show_ranking(ranking([3]), keep_scroll=False)
+    with qtbot.assertNotEmitted(view.menu_requested):
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(10, 390))
+    assert view.current_clip() is None
