@@ -65,7 +65,7 @@ class SoundServer:
         self.folder = Path(tempfile.mkdtemp(prefix="sound"))
         self.start()
 
-    def start(self) -> None:
+    def start(self, *, refresh: bool = True) -> None:
         """Start the server, and let PortAudio see its devices."""
         socket = self.folder / "pulse.sock"
         log = self.folder / "log"
@@ -84,7 +84,8 @@ class SoundServer:
             assert time.monotonic() < deadline, "PulseAudio does not start"
             time.sleep(0.05)
         os.environ["PULSE_SERVER"] = f"unix:{socket}"
-        refresh_devices()
+        if refresh:
+            refresh_devices()
 
     def stop(self) -> None:
         """End the server, as when a device is unplugged."""

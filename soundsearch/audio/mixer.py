@@ -1,0 +1,110 @@
+"""What happens in the audio callback: voices read their tracks, fade, and are summed; no locks, files or logging."""
+
+import numpy as np
+
+from soundsearch.audio.track import BLOCK_FRAMES, Track
+from soundsearch.records import FloatArray
+
+FADE_S = 0.003  # of a sound that is cut or starts in the middle, so that it does not click
+CHUNK_FRAMES = 4096  # mixed at once; buffers of this size are made beforehand
+
+
+class Voice:
+    """One playing of a track. The callback moves `position` and `level`, the player sets the rest.
+
+    Attributes:
+        position: Next frame to be read.
+        loop: First and last frame (excluded) of what repeats, or None.
+        target: 1 to be heard, 0 to fade out and stay silent.
+        finished: True once the end of the track was read.
+    """
+
+    def __init__(self, track: Track, position: int, loop: tuple[int, int] | None) -> None:
+        self.track = track
+        self.position = position
+        self.loop = loop
+        self.target = 1
+        self.finished = False
+        self.level = 0.0 if position else 1.0  # an attack at the very start is the clip's own and must stay sharp
+
+    @property
+    def is_heard(self) -> bool:
+        """False once faded out or ended."""
+        return not self.finished and (self.target > 0 or self.level > 0)
+
+    def read(self, out: FloatArray, steps: FloatArray) -> None:
+        """Fill `out`, shape (n, 2), from the position on; silence where there is nothing (yet).
+
+        Args:
+            out: Where to write.
+            steps: 1, 2, 3, ... divided by the length of a fade in frames; at least as long as `out`.
+        """
+        position, done = self.position, 0
+        while done < len(out) and not self.finished:
+            end = min(self.loop[1], self.track.n_frames) if self.loop else self.track.n_frames
+            if position >= end:
+                if self.loop and self.loop[0] < end:
+                    position = self.loop[0]
+                    continue
+                self.finished = True
+                break
+            block = self.track.blocks.get(position // BLOCK_FRAMES)
+            offset = position % BLOCK_FRAMES
+            if block is None or offset >= len(block):
+                break  # not decoded yet: wait in silence
+            count = min(len(out) - done, len(block) - offset, end - position)
+            out[done : done + count] = block[offset : offset + count]
+            position += count
+            done += count
+        out[done:] = 0
+        self.position = position
+        if self.level != self.target:
+            self._fade(out, steps)
+
+    def _fade(self, out: FloatArray, steps: FloatArray) -> None:
+        step = float(steps[0])
+        n = min(len(out), int(np.ceil(abs(self.target - self.level) / step)))
+        if self.target > self.level:
+            for channel in (0, 1):
+                out[:n, channel] *= np.minimum(self.level + steps[:n], 1)
+        else:
+            for channel in (0, 1):
+                out[:n, channel] *= np.maximum(self.level - steps[:n], 0)
+            out[n:] = 0
+        change = step * n
+        self.level = min(1.0, self.level + change) if self.target else max(0.0, self.level - change)
+
+
+class Mixer:
+    """Sums voices; the player replaces the tuple `voices`, never changes it.
+
+    Attributes:
+        gain: Linear volume, moved to over one callback.
+        calls: Number of callbacks so far: an output that is alive keeps counting.
+    """
+
+    def __init__(self, sample_rate: int, gain: float = 1.0) -> None:
+        self.voices: tuple[Voice, ...] = ()
+        self.gain = gain
+        self.calls = 0
+        self._heard_gain = gain
+        self._scratch = np.zeros((CHUNK_FRAMES, 2), np.float32)
+        self._steps = np.arange(1, CHUNK_FRAMES + 1, dtype=np.float32) / np.float32(max(1, FADE_S * sample_rate))
+
+    def __call__(self, out: FloatArray, frames: int, _time: object, _status: object) -> None:
+        """Fill what the output asks for; the signature is that of a sounddevice callback."""
+        self.calls += 1
+        gain = self.gain
+        for start in range(0, frames, CHUNK_FRAMES):
+            part = out[start : start + CHUNK_FRAMES]
+            scratch = self._scratch[: len(part)]
+            part[:] = 0
+            for voice in self.voices:
+                if voice.is_heard:
+                    voice.read(scratch, self._steps)
+                    part += scratch if part.shape[1] == 2 else scratch.mean(axis=1, keepdims=True)
+            if gain != self._heard_gain:
+                part *= np.linspace(self._heard_gain, gain, len(part), dtype=np.float32)[:, None]
+                self._heard_gain = gain
+            elif gain != 1:
+                part *= np.float32(gain)

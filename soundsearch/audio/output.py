@@ -1,0 +1,210 @@
+"""The sound output: PortAudio's devices and the one stream that is open, with all that may go wrong with them."""
+
+import logging
+import time
+from types import ModuleType
+from typing import Any
+
+from soundsearch.audio.mixer import Mixer, Voice
+from soundsearch.errors import PlaybackError
+
+log = logging.getLogger(__name__)
+
+LATENCY_S = 0.03  # what the output holds: more than a thread switch of Python, less than one hears
+IDLE_CLOSE_S = 10.0  # the output is let go after so long a silence
+LOST_S = 1.5  # an output that asked for nothing for so long is gone
+SETTLE_S = 0.05  # a fade, and the last 10 ms that PortAudio would lose
+USUAL_RATE = 48_000  # Hz, where the device does not say
+
+NO_OUTPUT = PlaybackError("There is no sound output.", "Connect one, then press play.")
+NO_LIBRARY = PlaybackError("Sound cannot be played: PortAudio is missing.", "Install libportaudio2.")
+GONE = PlaybackError("The sound output went away.", "Connect it again, then press play.")
+
+
+def devices() -> list[str]:
+    """Return the names of the sound outputs; none when there is no PortAudio."""
+    library = _library()
+    if library is None:
+        return []
+    try:
+        return [d["name"] for d in library.query_devices() if d["max_output_channels"] and _is_usual(library, d)]
+    except library.PortAudioError:
+        return []
+
+
+def _library() -> ModuleType | None:
+    """sounddevice, whose import fails where there is no PortAudio."""
+    try:
+        import sounddevice
+    except OSError:
+        return None
+    module: ModuleType = sounddevice
+    return module
+
+
+def _is_usual(library: ModuleType, device: dict[str, Any]) -> bool:
+    """Windows lists each output once for every one of its sound systems: True for those of the usual one."""
+    usual: int = library.default.hostapi
+    return usual < 0 or device["hostapi"] == usual
+
+
+class Output:
+    """At most one open stream. Belongs to one thread, but for `add`, `fits` and the attributes.
+
+    Attributes:
+        error: Why there is no output, None while there is one or none was looked for.
+        latency_s: How long after it is mixed a sample is heard.
+        outdated: Set when another device was chosen: the next `open` opens anew.
+    """
+
+    def __init__(self) -> None:
+        self.error: PlaybackError | None = None
+        self.latency_s = 0.0
+        self.outdated = False
+        self._library = _library()
+        self._stream: Any = None
+        self._mixer = Mixer(USUAL_RATE)
+        self._rate = 0
+        self._accepted: dict[tuple[str, int], bool] = {}
+        self._calls, self._called, self._heard = 0, 0.0, 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """True while a stream runs."""
+        return self._stream is not None
+
+    def look(self, device: str) -> None:
+        """Find out whether there is an output, and say so in `error`."""
+        try:
+            self._find(device)
+        except PlaybackError as err:
+            self.error = err
+
+    def _find(self, device: str) -> dict[str, Any]:
+        """The device of that name, or the system's default.
+
+        Raises:
+            PlaybackError: If there is none.
+        """
+        if self._library is None:
+            raise NO_LIBRARY
+        try:
+            for found in self._library.query_devices() if device else ():
+                if found["name"] == device and found["max_output_channels"] and _is_usual(self._library, found):
+                    return dict(found)
+            return dict(self._library.query_devices(kind="output"))
+        except (self._library.PortAudioError, ValueError) as err:
+            raise NO_OUTPUT from err
+
+    def rate_for(self, sample_rate: int, device: str) -> int:
+        """Return the rate itself if the output takes it, else the output's usual one."""
+        try:
+            found = self._find(device)
+        except PlaybackError:
+            return sample_rate
+        assert self._library is not None
+        key = device, sample_rate
+        if key not in self._accepted:
+            try:
+                self._library.check_output_settings(
+                    found["index"], min(2, found["max_output_channels"]), "float32", samplerate=sample_rate
+                )
+                self._accepted[key] = True
+            except self._library.PortAudioError:
+                self._accepted[key] = False
+        return sample_rate if self._accepted[key] else round(found["default_samplerate"]) or USUAL_RATE
+
+    def fits(self, sample_rate: int) -> bool:
+        """True when an open stream can take a clip of this rate at once."""
+        return self.is_open and self._rate == sample_rate and not self.outdated and not self.error
+
+    def open(self, sample_rate: int, device: str, gain: float) -> None:
+        """Open a stream of this rate if it is not open; afterwards `error` says whether that worked."""
+        if self.fits(sample_rate):
+            return
+        self.close()
+        if self.error and self._library:
+            self._refresh()
+        self.error, self.outdated = None, False
+        try:
+            self._start(self._find(device), sample_rate, gain)
+        except PlaybackError as err:
+            self.error = err
+
+    def _refresh(self) -> None:
+        """Let PortAudio look again: it lists devices once, at its start."""
+        assert self._library is not None
+        try:
+            self._library._terminate()
+            self._library._initialize()
+        except self._library.PortAudioError as err:
+            log.warning("PortAudio does not start again: %s", err)
+        self._accepted.clear()
+
+    def _start(self, found: dict[str, Any], sample_rate: int, gain: float) -> None:
+        assert self._library is not None
+        mixer = Mixer(sample_rate, gain)
+        try:
+            stream = self._library.OutputStream(
+                samplerate=sample_rate,
+                device=found["index"],
+                channels=min(2, found["max_output_channels"]),
+                dtype="float32",
+                latency=LATENCY_S,
+                callback=mixer,
+            )
+            stream.start()
+        except self._library.PortAudioError as err:
+            log.warning("cannot open %s at %d Hz: %s", found["name"], sample_rate, err)
+            raise PlaybackError(
+                f"The sound output {found['name']} cannot be used.", "Close what else uses it, then press play."
+            ) from err
+        self._stream, self._mixer, self._rate = stream, mixer, sample_rate
+        self.latency_s = stream.latency
+        self._calls, self._called, self._heard = 0, time.monotonic(), time.monotonic()
+
+    def add(self, voice: Voice) -> None:
+        """Let a voice be heard."""
+        self._mixer.voices = (*(v for v in self._mixer.voices if v.is_heard), voice)
+
+    def set_gain(self, gain: float) -> None:
+        """Change the linear volume."""
+        self._mixer.gain = gain
+
+    def watch(self) -> None:
+        """Notice an output that went away, and let one go that has been silent for long."""
+        if self._stream is None:
+            return
+        now = time.monotonic()
+        if self._mixer.calls != self._calls:
+            self._calls, self._called = self._mixer.calls, now
+        if any(voice.is_heard for voice in self._mixer.voices):
+            self._heard = now
+        if not self._stream.active or now - self._called > LOST_S:
+            log.warning("the sound output went away")
+            self._discard()
+            self.error = GONE
+        elif now - self._heard > IDLE_CLOSE_S:
+            self.close()
+
+    def close(self) -> None:
+        """Fade out what is heard, and close the stream."""
+        if self._stream is None:
+            return
+        deadline = time.monotonic() + SETTLE_S
+        for voice in self._mixer.voices:
+            voice.target = 0
+        while time.monotonic() < deadline and any(voice.is_heard for voice in self._mixer.voices):
+            time.sleep(0.002)
+        if time.monotonic() - self._heard < 1:
+            time.sleep(self.latency_s)
+        self._discard()
+
+    def _discard(self) -> None:
+        stream, self._stream = self._stream, None
+        assert self._library is not None
+        try:
+            stream.abort()
+            stream.close()
+        except self._library.PortAudioError as err:
+            log.warning("the sound output does not close: %s", err)
