@@ -11,8 +11,10 @@ from soundsearch.records import FloatArray, IntArray, Ranking, Strength
 AWAY = 0.5  # how far an excluded text or sound pushes, against the wanted ones
 SAMPLE = 1000  # clips that stand for the library in the background
 DRAWS = 256  # queries that stand for what people ask
-# Shares of the background that score higher than a fair, and a strong, hit.
-FAIR, STRONG = 0.04, 0.01
+# How far above the background's middle a hit is fair, and strong: in robust standard deviations (an outlier here and
+# there is a background query that does match), and at most this share of the way to the best possible similarity.
+FAIR, STRONG = 3.0, 5.0
+FAIR_SHARE, STRONG_SHARE = 0.35, 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,12 @@ def scale(direction: Direction, texts: FloatArray, index: VectorIndex) -> Scale:
     rows = np.random.default_rng(0).permutation(len(index))[:SAMPLE]
     clips = index.vectors[np.sort(rows)]
     scores = direction.background(texts, clips) @ clips.T
-    fair, strong = np.quantile(scores, [1.0 - FAIR, 1.0 - STRONG])
-    return Scale(float(fair), float(strong))
+    middle = float(np.median(scores))
+    deviation = 1.4826 * float(np.median(np.abs(scores - middle)))
+    return Scale(
+        fair=middle + min(FAIR * deviation, FAIR_SHARE * (1.0 - middle)),
+        strong=middle + min(STRONG * deviation, STRONG_SHARE * (1.0 - middle)),
+    )
 
 
 def rank(

@@ -120,6 +120,12 @@ def test_background_queries_are_mixed_like_the_query() -> None:
     np.testing.assert_allclose(one.vector(), unit(1, 3)[0], rtol=1e-5)
 
 
+def test_a_sound_is_a_strong_hit_for_itself_in_a_library_of_its_like(scanned: Engine, library: Path) -> None:
+    hits = scanned.search(Query(likes=(Example(str(library / "Low" / "tone 00.wav")),)), 99)
+    assert hits[0].strength is Strength.STRONG
+    assert hits[-1].strength is not Strength.STRONG
+
+
 def test_strength_follows_similarity() -> None:
     index = VectorIndex(8)
     index.add(np.arange(1, 201), unit(200, 5))
