@@ -3,15 +3,15 @@
 import os
 import shutil
 import sqlite3
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from soundsearch.catalogue.filters import folder_tags, place, where
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.errors import CatalogueError
 from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, IntArray, Root
@@ -178,7 +178,7 @@ class Catalogue:
             self._db.executemany(
                 "INSERT INTO clips (root_id, path, words, folder, extension, size_bytes, modified_ns, state)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
-                [(root_id, f.path, *_place(f.path), f.size_bytes, f.modified_ns) for f in added],
+                [(root_id, f.path, *place(f.path), f.size_bytes, f.modified_ns) for f in added],
             )
             self._db.executemany(
                 "UPDATE clips SET state = 'pending', reason = '', size_bytes = ?, modified_ns = ? WHERE id = ?",
@@ -306,10 +306,10 @@ class Catalogue:
 
     def select(self, wanted: Filter) -> tuple[IntArray, IntArray]:
         """Clips that may answer, by name: clip ids and their content ids (0 before analysis). Missing ones may not."""
-        where, values = _where(wanted)
+        conditions, values = where(wanted)
         rows = self._query(
             f"""SELECT clips.id, coalesce(content_id, 0) FROM clips LEFT JOIN contents ON contents.id = content_id
-            WHERE state != 'missing' AND state != 'failed' {where} ORDER BY words, clips.id""",
+            WHERE state != 'missing' AND state != 'failed' {conditions} ORDER BY words, clips.id""",
             values,
         )
         pairs = np.array(rows, np.int64).reshape(len(rows), 2)
@@ -362,7 +362,7 @@ class Catalogue:
                     format=kind or "",
                     size_bytes=size,
                     modified_ns=modified,
-                    tags=(*_folder_tags(path), *tags.get(content, ())),
+                    tags=(*folder_tags(path), *tags.get(content, ())),
                     peaks=peaks or b"",
                 )
         return [found[clip] for clip in clip_ids if clip in found]
@@ -462,12 +462,12 @@ class Catalogue:
         if before is None:  # forgotten while it was analysed
             return 0
         root_id, path, old_content = before
-        place = _place(path)
+        columns = place(path)
         clip_id, moved = analysis.clip_id, 0
         if old_content is None:
             gone = self._db.execute(
                 "SELECT id FROM clips WHERE content_id = ? AND state = 'missing' ORDER BY words = ? DESC, id LIMIT 1",
-                (content_id, place[0]),
+                (content_id, columns[0]),
             ).fetchone()
             if gone:
                 self._db.execute("DELETE FROM clips WHERE id = ?", (clip_id,))
@@ -480,7 +480,7 @@ class Catalogue:
         self._db.execute(
             "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ?, state = 'ready',"
             " reason = '', content_id = ?, size_bytes = ?, modified_ns = ? WHERE id = ?",
-            (root_id, path, *place, content_id, analysis.size_bytes, analysis.modified_ns, clip_id),
+            (root_id, path, *columns, content_id, analysis.size_bytes, analysis.modified_ns, clip_id),
         )
         return moved
 
@@ -508,7 +508,7 @@ class Catalogue:
             below = _with_separator(prefix) + path
             self._db.execute(
                 "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ? WHERE id = ?",
-                (root_id, below, *_place(below), clip),
+                (root_id, below, *place(below), clip),
             )
         self._db.execute("DELETE FROM roots WHERE id = ?", (inner.id,))
 
@@ -578,59 +578,6 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-def _where(wanted: Filter) -> tuple[str, tuple[Any, ...]]:
-    """A filter as SQL: conditions joined by AND, alternatives inside one by OR."""
-    conditions: list[str] = []
-    values: list[Any] = []
-
-    def any_of(sql: str, options: Iterable[Any], copies: int = 1) -> None:
-        chosen = list(options)
-        if chosen:
-            conditions.append("(" + " OR ".join([sql] * len(chosen)) + ")")
-            values.extend(option for option in chosen for _ in range(copies))
-
-    if wanted.min_duration_s is not None:
-        any_of("duration_s >= ?", [wanted.min_duration_s])
-    if wanted.max_duration_s is not None:
-        any_of("duration_s <= ?", [wanted.max_duration_s])
-    tagged = "EXISTS (SELECT 1 FROM tags WHERE tags.content_id = clips.content_id AND {})"
-    for word in wanted.words:
-        folded = _fold(word)
-        any_of(f"instr(words, ?) OR {tagged.format('instr(lower(label), ?)')}", [folded], copies=2)
-    # A folder's name is a tag of what is in it.
-    any_of(
-        f"instr('/' || folder || '/', '/' || ? || '/') OR {tagged.format('lower(label) = ?')}",
-        [_fold(tag) for tag in wanted.tags],
-        copies=2,
-    )
-    any_of("instr(folder, ?)", [_fold(name.replace("\\", "/").strip("/")) for name in wanted.folders])
-    any_of("extension = ?", wanted.types)
-    any_of("sample_rate = ?", wanted.sample_rates)
-    any_of("channels = ?", wanted.channels)
-    return "".join(f" AND {condition}" for condition in conditions), tuple(values)
-
-
-def _fold(text: str) -> str:
-    """Composed and case-folded, so that a name matches however its disk spells é."""
-    return unicodedata.normalize("NFC", text).casefold()
-
-
-def _readable(path: bytes) -> str:
-    """A path below the root for people: what is not UTF-8 as replacement marks, `/` between folders."""
-    return path.decode("utf-8", "replace") if os.sep == "/" else os.fsdecode(path).replace(os.sep, "/")
-
-
-def _place(path: bytes) -> tuple[str, str, str]:
-    """The columns words, folder and extension of a path below the root."""
-    words = _fold(_readable(path))
-    return words, words.rpartition("/")[0], PurePosixPath(words).suffix.lstrip(".")
-
-
-def _folder_tags(path: bytes) -> tuple[str, ...]:
-    """The names of the folders below the root: in most libraries they are the only words there are."""
-    return PurePosixPath(_readable(path)).parts[:-1]
 
 
 def _with_separator(path: bytes) -> bytes:

@@ -91,35 +91,42 @@ def scale(direction: Direction, texts: FloatArray, index: VectorIndex) -> Scale:
     )
 
 
-def rank(
-    query: FloatArray,
-    index: VectorIndex,
-    clip_ids: IntArray,
-    content_ids: IntArray,
-    limit: int,
-    everything: bool,
-) -> tuple[IntArray, FloatArray]:
-    """Rank clips by the similarity of their contents; exact copies stand together in the given order.
+class Selection:
+    """The clips that may answer, prepared once for many queries: which clips each content has, in the given order."""
 
-    Args:
-        query: Shape (dimension,).
-        index: Vectors by content id.
-        clip_ids: Clips that may answer, (n,).
-        content_ids: Their contents, (n,), 0 where there is none yet.
-        limit: How many clips at most.
-        everything: True when these are all contents of the index, so that it need not look at the list.
-    Returns:
-        Clip ids and similarities, best first.
-    """
-    order = np.argsort(content_ids, kind="stable")
-    sorted_contents = content_ids[order]
-    allowed = None if everything else np.unique(sorted_contents[sorted_contents > 0])
-    found, scores = index.search(query, limit, allowed)
-    first = np.searchsorted(sorted_contents, found, "left")
-    count = np.searchsorted(sorted_contents, found, "right") - first
-    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    clips = clip_ids[order[np.repeat(first, count) + within]]
-    return clips[:limit], np.repeat(scores, count)[:limit].astype(np.float32)
+    def __init__(self, clip_ids: IntArray, content_ids: IntArray) -> None:
+        """Take clip ids (n,) and their contents (n,), 0 where there is none yet."""
+        self.clip_ids = clip_ids
+        self._order = np.argsort(content_ids, kind="stable")
+        self._contents = content_ids[self._order]
+        self._allowed = np.unique(self._contents[self._contents > 0])
+        self._covers: tuple[tuple[int, ...], bool] = ((), False)
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def covers(self, index: VectorIndex) -> bool:
+        """Whether every vector of the index belongs to one of these clips, so that there is nothing to filter."""
+        if self._covers[0] != index.stamp:
+            self._covers = (index.stamp, bool(np.isin(index.ids, self._allowed).all()))
+        return self._covers[1]
+
+    def rank(self, query: FloatArray, index: VectorIndex, limit: int) -> tuple[IntArray, FloatArray]:
+        """Rank the clips by the similarity of their contents; exact copies stand together in the given order.
+
+        Args:
+            query: Shape (dimension,).
+            index: Vectors by content id.
+            limit: How many clips at most.
+        Returns:
+            Clip ids and similarities, best first.
+        """
+        found, scores = index.search(query, limit, None if self.covers(index) else self._allowed)
+        first = np.searchsorted(self._contents, found, "left")
+        count = np.searchsorted(self._contents, found, "right") - first
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        clips = self.clip_ids[self._order[np.repeat(first, count) + within]]
+        return clips[:limit], np.repeat(scores, count)[:limit].astype(np.float32)
 
 
 def listing(clip_ids: Sequence[int] | IntArray) -> Ranking:

@@ -18,7 +18,7 @@ from soundsearch.audio.features import Features, load_features
 from soundsearch.catalogue.query import parse
 from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.engine.scan import Embed, mount_point, scan
-from soundsearch.engine.search import Direction, listing, rank, scale
+from soundsearch.engine.search import Direction, Selection, listing, scale
 from soundsearch.errors import CatalogueError, DecodeError, IndexStoreError, ModelError
 from soundsearch.index import VectorIndex
 from soundsearch.model.bundle import Bundle
@@ -31,7 +31,6 @@ from soundsearch.records import (
     Filter,
     FloatArray,
     Hit,
-    IntArray,
     LibraryStatus,
     ModelInfo,
     Progress,
@@ -54,7 +53,7 @@ GRAPH_BATCH = 100  # vectors a step of the index build adds, about 0.1 s
 class _Cache:
     """What is worth keeping between two searches, with what it depends on."""
 
-    selections: dict[tuple[int, Filter], tuple[IntArray, IntArray]] = field(default_factory=dict)
+    selections: dict[tuple[int, Filter], Selection] = field(default_factory=dict)
     texts: dict[str, FloatArray] = field(default_factory=dict)
     background: FloatArray | None = None
 
@@ -224,9 +223,9 @@ class Engine:
         Raises:
             SoundSearchError: If the model cannot be loaded or an example not be read.
         """
-        clip_ids, content_ids = self._select(query.filter)
+        selection = self._select(query.filter)
         if query.is_listing:
-            return listing(clip_ids[:limit])
+            return listing(selection.clip_ids[:limit])
         direction = Direction(
             texts=self._embed_texts(query.texts),
             not_texts=self._embed_texts(query.not_texts),
@@ -235,10 +234,9 @@ class Engine:
             text_weight=query.text_weight,
         )
         index = self._synced_index()
-        if not len(index) or not len(clip_ids):
+        if not len(index) or not len(selection):
             return listing(())
-        everything = query.filter == Filter() and not self._has_hidden_contents(content_ids)
-        found, similarity = rank(direction.vector(), index, clip_ids, content_ids, limit, everything)
+        found, similarity = selection.rank(direction.vector(), index, limit)
         strength = scale(direction, self._background(), index).strengths(similarity)
         return Ranking(found, similarity, strength)
 
@@ -268,19 +266,13 @@ class Engine:
         """Embed texts: unit rows (n, dimension) in the order given."""
         return self.encoder.embed_texts(texts)
 
-    def _select(self, wanted: Filter) -> tuple[IntArray, IntArray]:
+    def _select(self, wanted: Filter) -> Selection:
         key = (self._catalogue.changes, wanted)
         if key not in self._cache.selections:
-            self._cache.selections = {
-                old: value for old, value in self._cache.selections.items() if old[0] == key[0]
-            }  # of the catalogue as it is now only
-            self._cache.selections[key] = self._catalogue.select(wanted)
+            # Only those of the catalogue as it is now are worth keeping.
+            self._cache.selections = {old: kept for old, kept in self._cache.selections.items() if old[0] == key[0]}
+            self._cache.selections[key] = Selection(*self._catalogue.select(wanted))
         return self._cache.selections[key]
-
-    def _has_hidden_contents(self, content_ids: IntArray) -> bool:
-        """Whether the index holds contents that no clip of this selection has: of missing clips, say."""
-        assert self._index is not None
-        return bool(len(self._index) > np.isin(self._index.ids, content_ids).sum())
 
     def _features(self, example: Example) -> Features:
         try:

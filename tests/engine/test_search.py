@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundsearch.engine.search import Direction, rank, scale
+from soundsearch.engine.search import Direction, Selection, scale
 from soundsearch.engine.service import Engine, parse_query
 from soundsearch.errors import DecodeError
 from soundsearch.index import VectorIndex
@@ -131,7 +131,7 @@ def test_strength_follows_similarity() -> None:
     index.add(np.arange(1, 201), unit(200, 5))
     direction = Direction(unit(1, 3), NOTHING, NOTHING, NOTHING, 0.5)
     ids = np.arange(1, 201)
-    _, similarity = rank(direction.vector(), index, ids, ids, 200, True)
+    _, similarity = Selection(ids, ids).rank(direction.vector(), index, 200)
     strength = scale(direction, unit(60, 6), index).strengths(similarity)
     assert (np.diff(strength.astype(int)) <= 0).all()
     assert strength[-1] == Strength.WEAK
