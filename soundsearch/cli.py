@@ -9,15 +9,17 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import soundsearch
-from soundsearch.engine.service import Engine, parse_query
 from soundsearch.errors import Cancelled, QueryError, SoundSearchError
 from soundsearch.records import Example, FloatArray, Hit, Progress
 from soundsearch.settings import Places
+
+if TYPE_CHECKING:
+    from soundsearch.engine.service import Engine
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 _REGION = re.compile(r"(?P<path>.+)@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)?)", re.DOTALL)
@@ -131,7 +133,10 @@ def _share(text: str) -> float:
     return value
 
 
-def _engine(options: argparse.Namespace, places: Places, precision: str | None = None) -> Engine:
+def _engine(options: argparse.Namespace, places: Places, precision: str | None = None) -> "Engine":
+    # Only here: it brings SQL and the index, and this module is also the way to the window, which has neither.
+    from soundsearch.engine.service import Engine
+
     return Engine(places, model=options.model, device=options.device, precision=precision)
 
 
@@ -159,6 +164,8 @@ def _scan(options: argparse.Namespace, places: Places) -> int:
 
 
 def _search(options: argparse.Namespace, places: Places) -> int:
+    from soundsearch.engine.service import parse_query
+
     query = parse_query(
         " ".join(options.text),
         [_example(text) for text in options.like],
