@@ -1,16 +1,14 @@
-"""Catalogue: the SQLite file that is the truth about the library. All SQL is here; nobody else knows it is SQL."""
+"""Catalogue: the truth about the library. All SQL is here; outside of this package nobody knows that it is SQL."""
 
 import os
-import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import folder_tags, place, where
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.errors import CatalogueError
@@ -95,17 +93,7 @@ class Catalogue:
             CatalogueError: If it is damaged, newer than this program, or cannot be written.
         """
         self.path = path
-        with self._trouble("open"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # isolation_level=None: transactions are begun by hand, in `_transaction` only.
-            self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute(
-                "PRAGMA synchronous = NORMAL"
-            )  # a crash of the program loses nothing, of the power a batch
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA cache_size = -65536")
-            self._migrate()
+        self._db = Database(path, MIGRATIONS)
 
     def close(self) -> None:
         """Close the connection; what was committed is on disk."""
@@ -118,7 +106,7 @@ class Catalogue:
         for root in self.roots():
             if path == root.path or path.startswith(_with_separator(root.path)):
                 return root
-        with self._transaction():
+        with self._db.transaction():
             cursor = self._db.execute("INSERT INTO roots (path, mount) VALUES (?, ?)", (path, mount))
             root_id = int(cursor.lastrowid or 0)
             for inner in self.roots():
@@ -128,19 +116,19 @@ class Catalogue:
 
     def roots(self) -> list[KnownRoot]:
         """All roots in the order of their paths."""
-        rows = self._query("SELECT id, path, mount, online FROM roots ORDER BY path")
+        rows = self._db.query("SELECT id, path, mount, online FROM roots ORDER BY path")
         return [KnownRoot(row[0], row[1], row[2], bool(row[3])) for row in rows]
 
     def root_records(self) -> tuple[Root, ...]:
         """All roots with their numbers of clips."""
-        rows = self._query(
+        rows = self._db.query(
             "SELECT path, online, (SELECT count(*) FROM clips WHERE root_id = roots.id) FROM roots ORDER BY path"
         )
         return tuple(Root(os.fsdecode(path), bool(online), clips) for path, online, clips in rows)
 
     def set_root_seen(self, root_id: int, mount: bytes | None) -> None:
         """Note whether a root can be reached: the mount point it is on, or None when it is offline."""
-        with self._transaction():
+        with self._db.transaction():
             if mount is None:
                 self._db.execute("UPDATE roots SET online = 0 WHERE id = ?", (root_id,))
             else:
@@ -153,7 +141,7 @@ class Catalogue:
         Raises:
             CatalogueError: If there is no such root.
         """
-        with self._transaction():
+        with self._db.transaction():
             if not self._db.execute("DELETE FROM roots WHERE path = ?", (os.fsencode(path),)).rowcount:
                 raise CatalogueError(f"{path} is not a folder of this library.", "See the list of roots in the status.")
             self._drop_orphans(None)
@@ -163,7 +151,7 @@ class Catalogue:
 
     def files(self, root_id: int) -> dict[bytes, KnownFile]:
         """Every file of a root as last seen, by its path below the root."""
-        rows = self._query(
+        rows = self._db.query(
             "SELECT path, id, size_bytes, modified_ns, state, content_id IS NOT NULL FROM clips WHERE root_id = ?",
             (root_id,),
         )
@@ -174,7 +162,7 @@ class Catalogue:
 
     def list_files(self, root_id: int, added: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]]) -> None:
         """Note new and changed files, one transaction: their names can be searched, analysis follows."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.executemany(
                 "INSERT INTO clips (root_id, path, words, folder, extension, size_bytes, modified_ns, state)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
@@ -193,7 +181,7 @@ class Catalogue:
         Returns:
             How many were removed.
         """
-        with self._transaction():
+        with self._db.transaction():
             removed = 0
             for ids in _chunks(clip_ids):
                 marks = _marks(ids)
@@ -212,7 +200,7 @@ class Catalogue:
 
     def mark_found(self, clip_ids: Sequence[int]) -> None:
         """Take missing clips back that are there again, unchanged."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.executemany("UPDATE clips SET state = 'ready' WHERE id = ?", [(clip,) for clip in clip_ids])
             if clip_ids:
                 self._count("changes")
@@ -221,7 +209,7 @@ class Catalogue:
 
     def pending(self, bundle: str, root_ids: Sequence[int]) -> list[PendingFile]:
         """Clips of these roots that are not analysed, or have no vector of the bundle: newest first, a content once."""
-        rows = self._query(
+        rows = self._db.query(
             f"""
             SELECT clips.id, clips.root_id, roots.path, clips.path, size_bytes, modified_ns, state = 'ready'
             FROM clips JOIN roots ON roots.id = root_id
@@ -239,7 +227,7 @@ class Catalogue:
 
     def embedded_digests(self, bundle: str) -> set[bytes]:
         """Digests of all contents that have a vector of the bundle."""
-        rows = self._query(
+        rows = self._db.query(
             "SELECT digest FROM contents JOIN embeddings ON content_id = contents.id WHERE bundle = ?",
             (bundle,),
         )
@@ -255,7 +243,7 @@ class Catalogue:
             leave one.
         """
         moved = embedded = 0
-        with self._transaction():
+        with self._db.transaction():
             clip_ids = [analysis.clip_id for analysis in analyses] + [clip for clip, _ in failures]
             before = self._contents_of(clip_ids)
             for analysis in analyses:
@@ -280,17 +268,17 @@ class Catalogue:
 
     def stamp(self, bundle: str) -> Stamp:
         """Where the embeddings of a bundle stand now."""
-        last = self._query("SELECT coalesce(max(seq), 0) FROM embeddings WHERE bundle = ?", (bundle,))[0][0]
-        return Stamp(last, self._query("SELECT value FROM counters WHERE name = 'deletions'")[0][0])
+        last = self._db.query("SELECT coalesce(max(seq), 0) FROM embeddings WHERE bundle = ?", (bundle,))[0][0]
+        return Stamp(last, self._db.query("SELECT value FROM counters WHERE name = 'deletions'")[0][0])
 
     @property
     def changes(self) -> int:
         """Grows with every change of what a search can answer."""
-        return int(self._query("SELECT value FROM counters WHERE name = 'changes'")[0][0])
+        return int(self._db.query("SELECT value FROM counters WHERE name = 'changes'")[0][0])
 
     def embeddings(self, bundle: str, dimension: int, after_seq: int = 0) -> tuple[IntArray, FloatArray]:
         """Content ids (n,) and vectors (n, dimension) of a bundle in the order they came, after a sequence number."""
-        rows = self._query(
+        rows = self._db.query(
             "SELECT content_id, vector FROM embeddings WHERE bundle = ? AND seq > ? ORDER BY seq",
             (bundle, after_seq),
         )
@@ -301,13 +289,13 @@ class Catalogue:
 
     def embedded_ids(self, bundle: str) -> IntArray:
         """Content ids that have a vector of the bundle, ascending."""
-        rows = self._query("SELECT content_id FROM embeddings WHERE bundle = ? ORDER BY content_id", (bundle,))
+        rows = self._db.query("SELECT content_id FROM embeddings WHERE bundle = ? ORDER BY content_id", (bundle,))
         return np.array([row[0] for row in rows], np.int64)
 
     def select(self, wanted: Filter) -> tuple[IntArray, IntArray]:
         """Clips that may answer, by name: clip ids and their content ids (0 before analysis). Missing ones may not."""
         conditions, values = where(wanted)
-        rows = self._query(
+        rows = self._db.query(
             f"""SELECT clips.id, coalesce(content_id, 0) FROM clips LEFT JOIN contents ON contents.id = content_id
             WHERE state != 'missing' AND state != 'failed' {conditions} ORDER BY words, clips.id""",
             values,
@@ -320,13 +308,13 @@ class Catalogue:
         found: dict[int, Clip] = {}
         for ids in _chunks(clip_ids):
             tags: dict[int, list[str]] = {}
-            for content, label in self._query(
+            for content, label in self._db.query(
                 f"""SELECT DISTINCT content_id, label FROM tags WHERE content_id IN
                 (SELECT content_id FROM clips WHERE id IN ({_marks(ids)})) ORDER BY label""",
                 ids,
             ):
                 tags.setdefault(content, []).append(label)
-            rows = self._query(
+            rows = self._db.query(
                 f"""SELECT clips.id, roots.path, clips.path, state, online, reason, duration_s, sample_rate, channels,
                 format, size_bytes, modified_ns, peaks, content_id
                 FROM clips JOIN roots ON roots.id = root_id LEFT JOIN contents ON contents.id = content_id
@@ -369,7 +357,7 @@ class Catalogue:
 
     def failures(self, root_ids: Sequence[int] | None = None) -> tuple[Failure, ...]:
         """Clips that cannot be read, by path; of these roots, or of all."""
-        rows = self._query(
+        rows = self._db.query(
             "SELECT root_id, roots.path, clips.path, reason FROM clips JOIN roots ON roots.id = root_id"
             " WHERE state = 'failed' ORDER BY roots.path, clips.path"
         )
@@ -382,13 +370,13 @@ class Catalogue:
     def count_states(self, root_ids: Sequence[int] | None = None) -> dict[ClipState, int]:
         """How many clips are in each state; of these roots, or of all."""
         where = "" if root_ids is None else f"WHERE root_id IN ({_marks(root_ids)})"
-        rows = self._query(f"SELECT state, count(*) FROM clips {where} GROUP BY state", tuple(root_ids or ()))
+        rows = self._db.query(f"SELECT state, count(*) FROM clips {where} GROUP BY state", tuple(root_ids or ()))
         return {state: dict(rows).get(state.value, 0) for state in ClipState}
 
     def count_embedded(self, bundle: str) -> int:
         """How many clips have a vector of the bundle."""
         sql = "SELECT count(*) FROM clips WHERE content_id IN (SELECT content_id FROM embeddings WHERE bundle = ?)"
-        return int(self._query(sql, (bundle,))[0][0])
+        return int(self._db.query(sql, (bundle,))[0][0])
 
     @property
     def size_bytes(self) -> int:
@@ -401,13 +389,15 @@ class Catalogue:
     def problems(self, bundle: str, dimension: int) -> list[str]:
         """Check the file, and the embeddings of a bundle; returns a sentence for each trouble."""
         found = [
-            f"The catalogue file is damaged: {row[0]}." for row in self._query("PRAGMA quick_check") if row[0] != "ok"
+            f"The catalogue file is damaged: {row[0]}."
+            for row in self._db.query("PRAGMA quick_check")
+            if row[0] != "ok"
         ]
-        if broken := len(self._query("PRAGMA foreign_key_check")):
+        if broken := len(self._db.query("PRAGMA foreign_key_check")):
             found.append(f"{broken} entries point at something that is not there.")
-        lost = self._query("SELECT count(*) FROM clips WHERE state IN ('ready', 'missing') AND content_id IS NULL")[0][
+        lost = self._db.query("SELECT count(*) FROM clips WHERE state IN ('ready', 'missing') AND content_id IS NULL")[
             0
-        ]
+        ][0]
         if lost:
             found.append(f"{lost} clips count as analysed but hold no analysis.")
         if damaged := len(self._damaged(bundle, dimension)):
@@ -416,7 +406,7 @@ class Catalogue:
 
     def repair(self, bundle: str, dimension: int) -> None:
         """Take back what `problems` found wrong, so that the next scan makes it again."""
-        with self._transaction():
+        with self._db.transaction():
             for seq in self._damaged(bundle, dimension):
                 self._db.execute("DELETE FROM embeddings WHERE seq = ?", (seq,))
                 self._count("deletions")
@@ -430,7 +420,7 @@ class Catalogue:
 
     def _damaged(self, bundle: str, dimension: int) -> list[int]:
         damaged = []
-        for seq, blob in self._query("SELECT seq, vector FROM embeddings WHERE bundle = ?", (bundle,)):
+        for seq, blob in self._db.query("SELECT seq, vector FROM embeddings WHERE bundle = ?", (bundle,)):
             vector = np.frombuffer(blob, "<f4") if len(blob) == 4 * dimension else np.zeros(0)
             if not abs(float(np.linalg.norm(vector)) - 1.0) < 1e-3:  # NaN fails too
                 damaged.append(seq)
@@ -514,70 +504,6 @@ class Catalogue:
 
     def _count(self, name: str) -> None:
         self._db.execute("UPDATE counters SET value = value + 1 WHERE name = ?", (name,))
-
-    def _query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._trouble("read"):
-            return self._db.execute(sql, tuple(values)).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing; IMMEDIATE, so that waiting for another process happens here and not half-way."""
-        with self._trouble("write"):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._db.in_transaction:  # a full disk has ended it already
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    @contextmanager
-    def _trouble(self, doing: str) -> Iterator[None]:
-        """Translate SQLite's errors at the border of this room."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as err:
-            text = str(err)
-            if "full" in text:
-                hint = "The disk is full: make room and scan again; what was analysed is kept."
-            elif "locked" in text:
-                hint = "Another soundsearch is busy with it: try again in a moment."
-            elif "readonly" in text or "unable to open" in text or isinstance(err, OSError):
-                hint = "Check that the data folder can be written, or choose another with --data-dir."
-            else:
-                hint = "Put a copy from a backup in its place, or move it away and scan again; sounds are not affected."
-            raise CatalogueError(f"Cannot {doing} the catalogue {self.path}: {text}.", hint) from err
-
-    def _migrate(self) -> None:
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if version > len(MIGRATIONS):
-            raise CatalogueError(f"The catalogue {self.path} was made by a newer soundsearch.", "Update soundsearch.")
-        if 0 < version < len(MIGRATIONS):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            shutil.copy2(self.path, self.path.with_name(f"{self.path.name}.before-{len(MIGRATIONS)}"))
-        for number, script in enumerate(MIGRATIONS, start=1):
-            # Asked anew inside the lock: another process may have made it while this one waited.
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                if number > int(self._db.execute("PRAGMA user_version").fetchone()[0]):
-                    for statement in _statements(script):
-                        self._db.execute(statement)
-                    self._db.execute(f"PRAGMA user_version = {number}")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Split a script: `executescript` would commit the transaction it is called in."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def _with_separator(path: bytes) -> bytes:

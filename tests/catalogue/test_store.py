@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
 from soundsearch.errors import CatalogueError
 from soundsearch.records import ClipState, Filter
@@ -215,3 +216,26 @@ def test_two_processes_share_it(tmp_path: Path) -> None:
     first.close()
     second.close()
     shutil.rmtree(tmp_path)
+
+
+def test_an_older_file_is_backed_up_and_migrated(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    first = "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (7);"
+    Database(file, [first]).close()
+    newer = Database(file, [first, "ALTER TABLE a ADD COLUMN y INTEGER DEFAULT 8;"])
+    assert newer.query("SELECT x, y FROM a") == [(7, 8)]
+    newer.close()
+    old = Database(tmp_path / "c.sqlite.before-2", [first])
+    assert old.query("SELECT * FROM a") == [(7,)]
+    old.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    first = "CREATE TABLE a (x INTEGER);"
+    Database(file, [first]).close()
+    with pytest.raises(CatalogueError):
+        Database(file, [first, "ALTER TABLE a ADD COLUMN y; SELECT nonsense FROM nowhere;"])
+    same = Database(file, [first])
+    assert same.query("SELECT * FROM a") == []
+    same.close()

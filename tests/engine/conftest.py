@@ -51,7 +51,7 @@ def state(engine: Engine) -> dict[str, Any]:
     catalogue = engine._catalogue
     clips = catalogue.clips([f.clip_id for root in catalogue.roots() for f in catalogue.files(root.id).values()])
     vectors = dict(
-        catalogue._query(
+        catalogue._db.query(
             "SELECT clips.path, vector FROM clips JOIN embeddings USING (content_id) WHERE bundle = ?",
             (engine.bundle.id,),
         )
