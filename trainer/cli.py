@@ -67,7 +67,7 @@ def _distil(options: argparse.Namespace) -> dict[str, Any]:
     from trainer import config as recipes
     from trainer import data, soundfont
     from trainer.checkpoint import bundle_config, export
-    from trainer.loop import Step, distil
+    from trainer.loop import Distiller, Step
     from trainer.synth import synthetic_items
     from trainer.teacher import FRONT_END, load_teacher
     from trainer.text import TextTower
@@ -89,14 +89,14 @@ def _distil(options: argparse.Namespace) -> dict[str, Any]:
     shown = [0.0]
     last: list[Step] = []
 
-    def on_step(step: Step, _: object) -> None:
+    def on_step(step: Step) -> None:
         last[:] = [step]
         if time.monotonic() - shown[0] > PROGRESS_S:
             shown[0] = time.monotonic()
-            _say(options, f"step {step.number} of {recipe.steps}: captions {step.contrastive:.3f}, "
+            _say(options, f"{step.stage} step {step.number}: captions {step.contrastive:.3f}, "
                           f"classes {step.classes:.3f}, anchor {step.anchor:.3f}")  # fmt: skip
 
-    audio, log_scale = distil(recipe, items, samples, teacher, text, FRONT_END, on_step)
+    audio, log_scale = Distiller(recipe, items, samples, teacher, text, FRONT_END, on_step).run()
     about = {"name": recipe.name, "title": recipe.title, "description": recipe.description}
     credited = data.relative_to(recordings, options.data)
     export(options.out, audio, text, log_scale, FRONT_END, credited, about)

@@ -23,16 +23,23 @@ class DistilConfig:
     soundfont: str = ""  # SF2 file that the notes are rendered from
     notes_per_program: int = 4
     synthetic_clips: int = 0  # procedural sounds with exact captions
-    real_share: float = 0.6  # of a batch; the rest is rendered and synthetic
+    real_share: float = 0.75  # of a batch; the rest is rendered and synthetic
     mix_share: float = 0.1  # of a batch: two clips heard at once, captions joined
-    # How long and how fast
-    steps: int = 1000
-    batch_size: int = 48
-    tower_rate: float = 1e-4  # peak learning rate
-    projection_rate: float = 5e-4
-    warmup_steps: int = 100
-    weight_decay: float = 1e-4
-    norm_momentum: float = 1e-3  # how fast the batch normalisation's statistics follow the training data
+    # How long and how fast: first the projection alone, then everything
+    projection_steps: int = 150
+    projection_batch: int = 256
+    projection_rate: float = 1e-3  # peak learning rates
+    projection_warmup: int = 20
+    views: int = 4  # augmented hearings of each clip that the first stage draws from
+    steps: int = 200
+    batch_size: int = 64
+    tower_rate: float = 3e-5
+    tower_projection_rate: float = 2e-4  # of the projection, while the tower is trained
+    warmup_steps: int = 20
+    weight_decay: float = 1e-2
+    max_gradient: float = 5.0  # norm at which gradients are cut
+    dropout: float = 0.2  # of the pooled features
+    norm_momentum: float = 1e-4  # how fast the batch normalisation's statistics follow the training data
     blend: float = 1.0  # share of the trained weights in what is written; the rest is the start (WiSE-FT)
     # Losses
     temperature: float = 0.07  # at the start; learned
@@ -46,7 +53,7 @@ class DistilConfig:
         shares = {"real_share": self.real_share, "mix_share": self.mix_share, "blend": self.blend}
         if wrong := [name for name, value in shares.items() if not 0 <= value <= 1]:
             raise TrainingError(f"{wrong[0]} must lie between 0 and 1.", "Correct it in the recipe.")
-        if self.steps < 1 or self.batch_size < 2:
+        if self.steps + self.projection_steps < 1 or min(self.batch_size, self.projection_batch) < 2:
             raise TrainingError("A run needs at least 1 step and batches of at least 2 clips.", "Correct the recipe.")
 
 

@@ -17,15 +17,15 @@ from trainer import cli
 from trainer.checkpoint import bundle_config
 from trainer.config import DistilConfig
 from trainer.data import phrasings
-from trainer.loop import Step, distil
+from trainer.loop import Distiller, Step
 from trainer.synth import synthetic_items
 from trainer.teacher import FRONT_END, load_teacher
 from trainer.text import TextTower
 
 RATE = FRONT_END.sample_rate
 SMALL = DistilConfig(
-    steps=40, batch_size=8, warmup_steps=4, tower_rate=2e-3, projection_rate=4e-3, class_weight=0, anchor_weight=0,
-    mix_share=0, real_share=0, near_text=1.01,
+    steps=40, batch_size=8, warmup_steps=4, tower_rate=2e-3, tower_projection_rate=4e-3, projection_steps=0, dropout=0,
+    class_weight=0, anchor_weight=0, mix_share=0, real_share=0, near_text=1.01,
 )  # fmt: skip
 
 
@@ -51,8 +51,8 @@ def test_overfits_eight_clips(towers, clips) -> None:
     teacher, text = towers
     steps: list[Step] = []
     samples = [item.samples for item in clips]
-    recipe = replace(SMALL, steps=100)
-    model, _ = distil(recipe, clips, samples, teacher, text, FRONT_END, lambda step, _: steps.append(step))
+    recipe = replace(SMALL, steps=80)
+    model, _ = Distiller(recipe, clips, samples, teacher, text, FRONT_END, steps.append).run()
     with torch.no_grad():
         mels = [torch.from_numpy(features(clip, FRONT_END).mel)[:, None] for clip in samples]
         audio = torch.nn.functional.normalize(torch.cat([model(mel).audio_embeds for mel in mels]), dim=1)
@@ -63,10 +63,12 @@ def test_overfits_eight_clips(towers, clips) -> None:
 
 def test_same_seed_gives_the_same_weights_and_every_tensor_moves(towers, clips) -> None:
     teacher, text = towers
-    recipe = replace(SMALL, steps=2, class_weight=1.0, anchor_weight=1.0, norm_momentum=0.01, mix_share=0.5)
+    recipe = replace(
+        SMALL, steps=2, projection_steps=2, class_weight=1.0, anchor_weight=1.0, norm_momentum=0.01, mix_share=0.5
+    )
     samples = [item.samples for item in clips]
     before = {key: value.clone() for key, value in teacher.state_dict().items()}
-    runs = [distil(recipe, clips, samples, teacher, text, FRONT_END)[0].state_dict() for _ in range(2)]
+    runs = [Distiller(recipe, clips, samples, teacher, text, FRONT_END).run()[0].state_dict() for _ in range(2)]
     for key, start in before.items():
         assert torch.equal(runs[0][key], runs[1][key]), key
         assert torch.equal(teacher.state_dict()[key], start), f"the teacher's {key} was changed"
@@ -82,7 +84,7 @@ def test_anchor_keeps_the_tower_near_its_teacher(towers, clips) -> None:
     for weight in (0.0, 20.0):
         steps: list[Step] = []
         recipe = replace(SMALL, steps=12, anchor_weight=weight, generated_anchor=1.0)
-        distil(recipe, clips, samples, teacher, text, FRONT_END, lambda step, _, kept=steps: kept.append(step))
+        Distiller(recipe, clips, samples, teacher, text, FRONT_END, steps.append).run()
         far[weight] = float(np.mean([step.anchor for step in steps[-3:]]))
     assert far[20.0] < 0.7 * far[0.0]
 
@@ -113,9 +115,8 @@ def test_command_line_makes_a_bundle_and_measures_it(
 ) -> None:
     manifest = library(tmp_path)
     recipe = tmp_path / "small.toml"
-    recipe.write_text(
-        'name = "small"\ntitle = "Small"\nmanifests = ["clips.csv"]\nsynthetic_clips = 4\nsteps = 2\nbatch_size = 4\n'
-    )
+    lines = ['name = "small"', 'title = "Small"', 'manifests = ["clips.csv"]', "synthetic_clips = 4"]
+    recipe.write_text("\n".join([*lines, "steps = 2", "projection_steps = 2", "batch_size = 4"]))
     out = tmp_path / "bundle"
     arguments = ["distil", recipe, "--data", tmp_path, "--teacher", teacher_folder, "--text", text_folder, "--out", out]
     assert cli.main([*map(str, arguments), "--json"]) == 0
@@ -145,7 +146,7 @@ def test_command_line_makes_a_bundle_and_measures_it(
     [
         ("stepps = 3", "Did you mean steps?"),
         ("steps = 'many'", "must be of type int"),
-        ("steps = 0", "at least 1 step"),
+        ("steps = 0\nprojection_steps = 0", "at least 1 step"),
         ("mix_share = 3.0", "between 0 and 1"),
         ("steps = = 3", "Cannot read the recipe"),
     ],
