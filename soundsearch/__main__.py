@@ -15,9 +15,9 @@ def main() -> int:
 
 def open_window(places: Places, model: str | None, device: str | None) -> int:
     """Show the window until it is closed."""
-    from soundsearch.gui import app  # Qt: the command line does without it
+    from soundsearch.gui.app import main as show_window  # Qt: the command line does without it
 
-    return app.main(data_dir=places.data_dir, model=model, device=device)
+    return show_window(data_dir=places.data_dir, model=model, device=device)
 
 
 if __name__ == "__main__":

@@ -112,8 +112,9 @@ class MainWindow(QMainWindow):
         self._bridge.list_models()
 
     def silence(self) -> None:
-        """Show clips in the player without playing them, whatever the setting says."""
+        """For pictures: play nothing, offer nothing, and leave what is remembered as it was."""
         self._silent = True
+        self.notices.is_quiet = True
 
     def report_bug(self, summary: str, detail: str) -> None:
         """Something went wrong: one report at a time, so that a fault in a timer does not bury the screen."""
@@ -489,7 +490,8 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember, be silent, and let the engine finish its step."""
-        self._save()
+        if not self._silent:
+            self._save()
         self.hide()
         self._audition.close()
         self._bridge.close()

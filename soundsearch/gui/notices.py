@@ -30,6 +30,7 @@ class Notices(QObject):
         self._preferences = preferences
         self._status: LibraryStatus | None = None
         self._models: tuple[ModelInfo, ...] = ()
+        self.is_quiet = False  # offer nothing, as for a picture
         bridge.status_known.connect(self._take_status)
         bridge.models_known.connect(self._take_models)
         bridge.job_started.connect(lambda _: bar.take("unfinished"))
@@ -102,19 +103,27 @@ class Notices(QObject):
         status = self._status
         if not status or not status.embedded or self._bridge.jobs or self._preferences.flag(OFFERED, False):
             return
+        if self.is_quiet or (self._bar.current and self._bar.current.key == "offer"):
+            return
         for model in self._models:
             if model.recommended and not model.installed:
-                self._preferences.window.setValue(OFFERED, True)
                 self._bar.put(
                     Notice(
                         "offer",
                         f"Better results: download the full model ({wording.size(model.size_bytes)}).",
                         "Download",
-                        partial(self._bridge.download_model, model.name),
+                        partial(self._answer_offer, model.name),
                         "Later",
+                        self._answer_offer,
                         icon="download",
                     )
                 )
+
+    def _answer_offer(self, download: str = "") -> None:
+        """Whatever the answer, it is not asked again; the menu of models stays."""
+        self._preferences.window.setValue(OFFERED, True)
+        if download:
+            self._bridge.download_model(download)
 
     def _job_ended(self, end: JobEnd) -> None:
         request = end.job.request

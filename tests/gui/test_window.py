@@ -322,8 +322,10 @@ def test_the_full_model_is_offered_once_with_its_size(
     assert "614" in notices.text.text()
     qtbot.mouseClick(notices.dismiss, Qt.MouseButton.LeftButton)
     assert not notices.isVisible()
+    window._bridge.refresh_status()
     window.close()
     again = open_window(engine)
+    again._bridge.refresh_status()
     qtbot.wait(20)
     assert again.center.notices.current is None
 
