@@ -22,7 +22,7 @@ from soundsearch.engine.search import Direction, Selection, listing, scale
 from soundsearch.errors import CatalogueError, DecodeError, IndexStoreError, ModelError
 from soundsearch.index import VectorIndex
 from soundsearch.model.bundle import Bundle
-from soundsearch.model.store import ModelStore
+from soundsearch.model.store import STARTER, ModelStore
 from soundsearch.records import (
     Clip,
     ClipState,
@@ -86,6 +86,7 @@ class Engine:
         self.settings = settings or settings_file.load(places.settings)
         self.device = device or self.settings.device
         self._precision = precision or self.settings.precision
+        self._is_model_asked_for = model is not None
         self._model = model or self.settings.model
         self.models = ModelStore(places.models, self.settings.hub_endpoint)
         self._catalogue = Catalogue(places.catalogue)
@@ -103,17 +104,25 @@ class Engine:
     @property
     def model(self) -> str:
         """Name, or folder, of the active model."""
+        assert self.bundle  # opening it may have chosen another
         return self._model
 
     @property
     def bundle(self) -> Bundle:
-        """The active model's folder, opened.
+        """The active model's folder, opened. One that was chosen long ago and is gone gives way to the starter.
 
         Raises:
-            ModelError: If it is not there or not usable.
+            ModelError: If a model that was asked for now is not there or not usable.
         """
         if self._bundle is None:
-            self._bundle = self.models.open(self._model)
+            try:
+                self._bundle = self.models.open(self._model)
+            except ModelError as err:
+                if self._is_model_asked_for or self._model == STARTER:
+                    raise
+                log.warning("%s The built-in starter model is used.", err)
+                self._model = STARTER
+                self._bundle = self.models.open(STARTER)
         return self._bundle
 
     def start_loading(self) -> "Future[ClapEncoder]":
@@ -350,7 +359,7 @@ class Engine:
             missing=counts[ClipState.MISSING],
             pending=counts[ClipState.PENDING],
             roots=self._catalogue.root_records(),
-            model=self._model,
+            model=self.model,
             index_bytes=sum(f.stat().st_size for f in folder.iterdir()) if folder.is_dir() else 0,
             catalogue_bytes=self._catalogue.size_bytes,
             version=soundsearch.__version__,
@@ -392,7 +401,7 @@ class Engine:
 
     def list_models(self) -> tuple[ModelInfo, ...]:
         """Every model that can be used or downloaded."""
-        return self.models.list(self._model)
+        return self.models.list(self.model)
 
 
 def parse_query(

@@ -226,7 +226,8 @@ class ClapEncoder:
             return precision == "bfloat16"
         if self.device == "mps" or self.bundle.config["audio_config"].get("model_type") == MOBILENET:
             return False
-        if self.device == "cpu" and not torch.cpu._is_amx_tile_supported():
+        has_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # no public name yet (torch 2.13)
+        if self.device == "cpu" and not has_units():
             return False
         probes = [features(sound, self.bundle.front_end) for sound in _probe(self.bundle.front_end.sample_rate)]
         exact = self.embed_features(probes)

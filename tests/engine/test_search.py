@@ -5,9 +5,10 @@ import pytest
 
 from soundsearch.engine.search import Direction, Selection, scale
 from soundsearch.engine.service import Engine, parse_query
-from soundsearch.errors import DecodeError
+from soundsearch.errors import DecodeError, ModelError
 from soundsearch.index import VectorIndex
 from soundsearch.records import Example, Filter, FloatArray, Query, Strength
+from soundsearch.settings import Places, Settings, save
 from tests.engine.conftest import OpenEngine, run_scan
 
 
@@ -135,3 +136,16 @@ def test_strength_follows_similarity() -> None:
     strength = scale(direction, unit(60, 6), index).strengths(similarity)
     assert (np.diff(strength.astype(int)) <= 0).all()
     assert strength[-1] == Strength.WEAK
+
+
+def test_a_chosen_model_that_is_gone_gives_way_to_the_starter(tmp_path: Path) -> None:
+    places = Places(tmp_path / "data")
+    places.create()
+    save(Settings(model="my-model"), places.settings)
+    engine = Engine(places)
+    assert engine.model == "starter" and engine.status().model == "starter"
+    engine.close()
+    engine = Engine(places, model="my-model")
+    with pytest.raises(ModelError):
+        engine.status()
+    engine.close()
