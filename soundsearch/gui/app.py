@@ -44,7 +44,7 @@ MakeClient = Callable[[Callable[[Message], None]], Client]
 
 
 def main(
-    argv: Sequence[str] | None = None,
+    argv: Sequence[str] = ("soundsearch",),
     *,
     data_dir: Path | None = None,
     model: str | None = None,
@@ -53,7 +53,7 @@ def main(
     """Open the window and run until it is closed.
 
     Args:
-        argv: What Qt may read, program name first; None takes the process's own.
+        argv: What Qt may read, program name first.
         data_dir: Where everything is kept, None for the platform's place.
         model: Name or folder of a model, in place of the setting.
         device: "auto", "cpu", "cuda" or "mps", in place of the setting.
@@ -89,13 +89,13 @@ def main(
         handler.close()
 
 
-def make_application(argv: Sequence[str] | None = None) -> QApplication:
+def make_application(argv: Sequence[str] = ("soundsearch",)) -> QApplication:
     """The Qt application with our name and mark, or the one there is."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
-    app = QApplication(list(sys.argv if argv is None else argv) or ["soundsearch"])
+    app = QApplication(list(argv))
     app.setApplicationName("soundsearch")
     app.setApplicationDisplayName("soundsearch")
     app.setDesktopFileName("soundsearch")
@@ -159,7 +159,7 @@ def picture(
     """
     if QApplication.instance() is None and not os.environ.get("QT_QPA_PLATFORM"):
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    app = make_application(["soundsearch"])
+    app = make_application()
     window = build(app, Places(data_dir))
     window.theme.choose(theme)
     window.silence()
