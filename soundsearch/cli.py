@@ -212,7 +212,7 @@ def _embed(options: argparse.Namespace, places: Places) -> int:
     )
     _write_array(Path(options.out), rows)
     if options.json:
-        _print_json({"shape": list(rows.shape), "model": engine.model})
+        _print_json({"shape": list(rows.shape), "model": engine.chosen.name})
     else:
         print(f"{rows.shape[0]} embeddings of {rows.shape[1]} numbers in {options.out}")
     return DONE
@@ -244,14 +244,14 @@ def _models(options: argparse.Namespace, places: Places) -> int:
         return DONE
     if options.action == "download":
         _drive(engine.download_model(options.name), options)
-        info = engine.models.info(options.name, engine.model)
+        info = engine.model_info(options.name)
         text = f"{info.title} is installed. Use it with: soundsearch models use {info.name}"
     elif options.action == "use":
         info = engine.use_model(options.name)
         text = f"{info.title} is the active model. Run soundsearch scan, so that it hears your clips."
     else:
         bundle = engine.models.check(options.name)
-        info = engine.models.info(options.name, engine.model)
+        info = engine.model_info(options.name)
         text = f"{bundle.title} is fine."
     if options.json:
         _print_json(asdict(info))

@@ -26,6 +26,7 @@ class Settings:
 
     version: int = VERSION
     model: str = "starter"  # name of the active model
+    previous_model: str = ""  # answers searches until `model` has heard as many clips, then ""
     device: str = "auto"  # auto, cpu, cuda or mps
     precision: str = "auto"  # auto, float32 or bfloat16
     hub_endpoint: str = "https://huggingface.co"  # where models are downloaded from; a mirror's address works too

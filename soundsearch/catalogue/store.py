@@ -245,9 +245,10 @@ class Catalogue:
         moved = embedded = 0
         with self._db.transaction():
             clip_ids = [analysis.clip_id for analysis in analyses] + [clip for clip, _ in failures]
-            before = self._contents_of(clip_ids)
+            touched = self._contents_of(clip_ids)
             for analysis in analyses:
                 content_id = self._content(analysis)
+                touched.append(content_id)  # an orphan too, if the clip was forgotten meanwhile
                 if analysis.vector is not None:
                     embedded += self._db.execute(
                         "INSERT OR IGNORE INTO embeddings (bundle, content_id, vector) VALUES (?, ?, ?)",
@@ -259,7 +260,7 @@ class Catalogue:
                     "UPDATE clips SET state = 'failed', reason = ?, content_id = NULL WHERE id = ?",
                     (reason, clip_id),
                 )
-            self._drop_orphans(before)
+            self._drop_orphans(touched)
             if analyses or failures:
                 self._count("changes")
         return moved, embedded
@@ -374,8 +375,9 @@ class Catalogue:
         return {state: dict(rows).get(state.value, 0) for state in ClipState}
 
     def count_embedded(self, bundle: str) -> int:
-        """How many clips have a vector of the bundle."""
-        sql = "SELECT count(*) FROM clips WHERE content_id IN (SELECT content_id FROM embeddings WHERE bundle = ?)"
+        """How many clips that are not missing have a vector of the bundle."""
+        sql = """SELECT count(*) FROM clips WHERE state = 'ready'
+            AND content_id IN (SELECT content_id FROM embeddings WHERE bundle = ?)"""
         return int(self._db.query(sql, (bundle,))[0][0])
 
     @property

@@ -10,10 +10,17 @@ REPORT_S = 0.1  # progress is reported at most this often
 
 
 class Job:
-    """One long piece of work, advanced a step at a time by whoever owns the loop."""
+    """One long piece of work, advanced a step at a time by whoever owns the loop.
 
-    def __init__(self, job_id: int, steps: Generator[Progress, None, Any]) -> None:
+    Attributes:
+        id: What messages call it.
+        uses_model: Whether it works with the model that was chosen when it began.
+        is_paused: Whether it shall be left alone for now.
+    """
+
+    def __init__(self, job_id: int, steps: Generator[Progress, None, Any], uses_model: bool = False) -> None:
         self.id = job_id
+        self.uses_model = uses_model
         self.is_paused = False
         self._steps = steps
         self._last: Progress | None = None

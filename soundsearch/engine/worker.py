@@ -152,7 +152,7 @@ class Worker:
         if not self._ready_sent:
             self._ready_sent = True
             try:
-                self._send(ModelReady(self._engine.model, self._engine.encoder.device))
+                self._send(ModelReady(self._engine.answering.name, self._engine.answering.encoder.device))
             except ModelError as err:  # searches will say so
                 log.error("%s", err)
         waiting, self._waiting = self._waiting, []
@@ -202,7 +202,7 @@ class Worker:
             case ListModels():
                 return engine.list_models()
             case UseModel(name):
-                for job in list(self._jobs):  # a scan embeds with the model that it began with
+                for job in [job for job in self._jobs if job.uses_model]:  # it goes on with the model it began with
                     self._stop(job.id)
                 info = engine.use_model(name)
                 self._ready_sent = False
@@ -211,7 +211,7 @@ class Worker:
             case RemoveRoot(path):
                 return engine.remove_root(path)
             case Scan(roots):
-                return self._start(engine.scan(roots))
+                return self._start(engine.scan(roots), uses_model=True)
             case DownloadModel(name):
                 return self._start(self._download(name))
             case PauseJob(job_id):
@@ -227,10 +227,10 @@ class Worker:
     def _download(self, name: str) -> Generator[Progress, None, ModelInfo]:
         assert self._engine is not None
         yield from self._engine.download_model(name)
-        return self._engine.models.info(name, self._engine.model)
+        return self._engine.model_info(name)
 
-    def _start(self, steps: Generator[Progress, None, Any]) -> int:
-        self._jobs.append(Job(self._request_id, steps))
+    def _start(self, steps: Generator[Progress, None, Any], uses_model: bool = False) -> int:
+        self._jobs.append(Job(self._request_id, steps, uses_model))
         return self._request_id
 
     def _set_paused(self, job_id: int, paused: bool) -> None:

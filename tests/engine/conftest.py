@@ -53,11 +53,11 @@ def state(engine: Engine) -> dict[str, Any]:
     vectors = dict(
         catalogue._db.query(
             "SELECT clips.path, vector FROM clips JOIN embeddings USING (content_id) WHERE bundle = ?",
-            (engine.bundle.id,),
+            (engine.chosen.bundle.id,),
         )
     )
     return {
         "clips": sorted((c.path, c.state, c.reason, c.duration_s, c.format, c.tags, c.peaks) for c in clips),
         "vectors": vectors,
-        "index": sorted(row.tobytes() for row in engine._synced_index().vectors),
+        "index": sorted(row.tobytes() for row in engine.chosen.index().vectors),
     }

@@ -57,7 +57,7 @@ def test_changed_clips_are_heard_again(engine: Engine, library: Path) -> None:
     write_tone(library / "Low" / "tone 02.wav", 3000.0, seconds=0.3)
     report = run_scan(engine)
     assert (report.changed, report.embedded, report.missing) == (1, 1, 0)
-    assert len(engine._synced_index()) == 12
+    assert len(engine.chosen.index()) == 12
 
 
 def test_touched_clips_are_not_embedded_again(engine: Engine, library: Path) -> None:
@@ -162,7 +162,7 @@ def test_same_file_same_bytes_in_any_scan(open_engine: OpenEngine, library: Path
     engine = open_engine()
     run_scan(engine, library)
     vectors = state(engine)["vectors"]
-    alone = Engine(Places(tmp_path / "again"), model=engine.model)
+    alone = Engine(Places(tmp_path / "again"), model=engine.chosen.name)
     single = tmp_path / "Single"
     single.mkdir()
     shutil.copy(library / "High" / "tone 09.wav", single)
@@ -176,7 +176,7 @@ def test_a_scan_stopped_after_any_step_and_run_again_equals_one_that_was_not(
     open_engine: OpenEngine, library: Path, tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan_room, "MAX_BATCH", 2)  # many steps in a small library
-    whole = Engine(Places(tmp_path / "whole"), model=open_engine().model)
+    whole = Engine(Places(tmp_path / "whole"), model=open_engine().chosen.name)
     run_scan(whole, library)
     stopped = open_engine()
     generator = stopped.scan([str(library)])
@@ -209,7 +209,7 @@ def test_kill_at_any_point_and_scan_again(
     time.sleep(delay_s)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    contents = len(watcher._catalogue.embedded_ids(watcher.bundle.id))
+    contents = len(watcher._catalogue.embedded_ids(watcher.chosen.bundle.id))
     report = run_scan(watcher, library)
     whole = Engine(Places(tmp_path / "whole"), model=str(tiny_model))
     run_scan(whole, library)

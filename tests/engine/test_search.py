@@ -8,7 +8,8 @@ from soundsearch.engine.service import Engine, parse_query
 from soundsearch.errors import DecodeError, ModelError
 from soundsearch.index import VectorIndex
 from soundsearch.records import Example, Filter, FloatArray, Query, Strength
-from soundsearch.settings import Places, Settings, save
+from soundsearch.settings import Places, Settings, load, save
+from tests.bundles import tiny
 from tests.engine.conftest import OpenEngine, run_scan
 
 
@@ -87,7 +88,7 @@ def test_the_index_is_a_cache(open_engine: OpenEngine, library: Path) -> None:
     run_scan(first, library)
     query = Query(texts=("a low tone",))
     expected = first.rank(query, 99)
-    folder = first._index_folder
+    folder = first.chosen.index_folder
     for damage in ("removed", "damaged", "old"):
         for file in folder.glob("vectors-*"):
             if damage == "removed":
@@ -95,7 +96,7 @@ def test_the_index_is_a_cache(open_engine: OpenEngine, library: Path) -> None:
             elif damage == "damaged":
                 file.write_bytes(file.read_bytes()[:-8] + b"12345678")
         if damage == "old":
-            VectorIndex(first.bundle.dimension).save(folder)
+            VectorIndex(first.chosen.bundle.dimension).save(folder)
         second = open_engine()
         if damage != "old":
             assert second.verify() != []
@@ -143,9 +144,33 @@ def test_a_chosen_model_that_is_gone_gives_way_to_the_starter(tmp_path: Path) ->
     places.create()
     save(Settings(model="my-model"), places.settings)
     engine = Engine(places)
-    assert engine.model == "starter" and engine.status().model == "starter"
+    assert engine.chosen.name == "starter" and engine.status().model == "starter"
     engine.close()
     engine = Engine(places, model="my-model")
     with pytest.raises(ModelError):
         engine.status()
+    engine.close()
+
+
+def test_the_model_before_answers_until_the_new_one_has_heard_as_much(
+    tmp_path: Path, tiny_model: Path, library: Path
+) -> None:
+    places = Places(tmp_path / "data")
+    places.create()
+    save(Settings(model=str(tiny_model)), places.settings)
+    engine = Engine(places)
+    run_scan(engine, library)
+    query, new = Query(texts=("a low tone",)), str(tiny(tmp_path / "new", seed=3))
+    expected = engine.rank(query, 99).similarity
+    engine.use_model(new)
+    engine.close()
+    engine = Engine(places)  # the next start, too
+    assert engine.chosen.name == new and engine.status().embedded == 0
+    np.testing.assert_array_equal(engine.rank(query, 99).similarity, expected)
+    run_scan(engine, library)
+    changed = engine.rank(query, 99).similarity
+    assert len(changed) == 13 and not np.array_equal(changed, expected)
+    assert load(places.settings) == Settings(model=new)
+    engine.use_model(str(tiny_model))  # the way back needs no scan
+    np.testing.assert_array_equal(engine.rank(query, 99).similarity, expected)
     engine.close()

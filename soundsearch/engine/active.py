@@ -1,0 +1,221 @@
+"""ActiveModel: one model at work in this library: its bundle, its encoder once that is loaded, and its vector index."""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from soundsearch.audio.features import Features, load_features
+from soundsearch.catalogue.store import Catalogue
+from soundsearch.engine.search import Direction, Selection, listing, scale
+from soundsearch.errors import DecodeError, IndexStoreError, ModelError
+from soundsearch.index import VectorIndex
+from soundsearch.model.bundle import Bundle
+from soundsearch.records import Example, FloatArray, Progress, Query, Ranking
+from soundsearch.settings import resource
+
+if TYPE_CHECKING:
+    from soundsearch.model.clap import ClapEncoder
+
+log = logging.getLogger(__name__)
+
+GRAPH_BATCH = 100  # vectors a step of the index build adds, about 0.1 s
+MAX_TEXTS = 10_000  # texts whose embeddings are kept
+
+
+class ActiveModel:
+    """Embeds and ranks with one bundle. Used from one thread; only the weights may be loading in another.
+
+    Attributes:
+        name: Name, or folder, that it was opened by.
+        bundle: Its folder, opened.
+    """
+
+    def __init__(
+        self, name: str, bundle: Bundle, catalogue: Catalogue, indexes: Path, device: str, precision: str
+    ) -> None:
+        """Take an opened bundle; nothing is loaded before it is needed.
+
+        Args:
+            name: What it was opened by.
+            bundle: Its folder.
+            catalogue: Holds its embeddings.
+            indexes: Folder of the saved indexes of all bundles.
+            device: "auto", "cpu", "cuda" or "mps".
+            precision: "auto", "float32" or "bfloat16".
+        """
+        self.name = name
+        self.bundle = bundle
+        self.index_folder = indexes / bundle.id
+        self._catalogue = catalogue
+        self._device, self._precision = device, precision
+        self._encoder: Future[ClapEncoder] | None = None
+        self._index: VectorIndex | None = None
+        self._texts: dict[str, FloatArray] = {}
+        self._everyday: FloatArray | None = None
+
+    # -- the encoder
+
+    def start_loading(self) -> "Future[ClapEncoder]":
+        """Load the weights in a thread of their own, unless that was begun before."""
+        if self._encoder is None:
+            self._encoder = future = Future["ClapEncoder"]()
+
+            def load() -> None:
+                try:
+                    future.set_result(self._load())
+                except BaseException as err:  # handed to whoever asks for the encoder
+                    future.set_exception(err)
+
+            threading.Thread(target=load, name="model-loader", daemon=True).start()
+        return self._encoder
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the encoder is loaded, or has failed to load, which its next use then says."""
+        return self._encoder is not None and self._encoder.done()
+
+    @property
+    def encoder(self) -> "ClapEncoder":
+        """The loaded encoder; waits for it.
+
+        Raises:
+            ModelError: If it cannot be loaded.
+        """
+        if self._encoder is None:
+            self._encoder = Future()
+            try:
+                self._encoder.set_result(self._load())
+            except ModelError as err:
+                self._encoder.set_exception(err)
+        return self._encoder.result()
+
+    @property
+    def device(self) -> str:
+        """Where the encoder runs, "" while it is not loaded."""
+        if not self.is_ready or self._encoder is None or self._encoder.exception():
+            return ""
+        return self._encoder.result().device
+
+    def _load(self) -> "ClapEncoder":
+        from soundsearch.model.clap import ClapEncoder  # torch takes seconds: only where a model is needed
+
+        return ClapEncoder(self.bundle, self._device, self._precision)  # type: ignore[arg-type]
+
+    # -- embedding
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """Embed texts, those that were asked for before from memory: unit rows (n, dimension)."""
+        if len(self._texts) > MAX_TEXTS:
+            self._texts.clear()
+        for text in texts:
+            if text not in self._texts:
+                self._texts[text] = self.encoder.embed_texts([text])[0]
+        rows = [self._texts[text] for text in texts]
+        return np.stack(rows) if rows else np.zeros((0, self.bundle.dimension), np.float32)
+
+    def embed_files(self, examples: Sequence[Example]) -> FloatArray:
+        """Embed files, or parts of them: unit rows (n, dimension) in the order given.
+
+        Raises:
+            DecodeError: If one cannot be read, or the model finds nothing in it; the message names it.
+        """
+        rows = []
+        for example in examples:
+            row = self.encoder.embed_features([self._features(example)])[0]
+            if not np.isfinite(row).all():
+                raise DecodeError(f"The model finds nothing in {example.path}.", "Choose another sound.")
+            rows.append(row)
+        return np.stack(rows) if rows else np.zeros((0, self.bundle.dimension), np.float32)
+
+    def _features(self, example: Example) -> Features:
+        try:
+            return load_features(example.path, self.bundle.front_end, example.start_s, example.end_s)
+        except DecodeError as err:
+            raise DecodeError(f"Cannot read {example.path}: {err.message}.", err.hint) from err
+
+    # -- ranking
+
+    def rank(self, query: Query, selection: Selection, limit: int) -> Ranking:
+        """Rank the selected clips that it has heard.
+
+        Raises:
+            SoundSearchError: If the model cannot be loaded or an example not be read.
+        """
+        direction = Direction(
+            texts=self.embed_texts(query.texts),
+            not_texts=self.embed_texts(query.not_texts),
+            likes=self.embed_files(query.likes),
+            unlikes=self.embed_files(query.unlikes),
+            text_weight=query.text_weight,
+        )
+        index = self.index()
+        if not len(index) or not len(selection):
+            return listing(())
+        found, similarity = selection.rank(direction.vector(), index, limit)
+        strength = scale(direction, self._background(), index).strengths(similarity)
+        return Ranking(found, similarity, strength)
+
+    def _background(self) -> FloatArray:
+        """Embeddings of everyday descriptions, for the calibration of strengths."""
+        if self._everyday is None:
+            lines = resource("everyday-sounds.txt").read_text(encoding="utf-8").splitlines()
+            self._everyday = self.encoder.embed_texts([line for line in lines if line.strip()])
+        return self._everyday
+
+    # -- the index
+
+    @property
+    def heard(self) -> int:
+        """How many clips have a vector of this model."""
+        return self._catalogue.count_embedded(self.bundle.id)
+
+    def index(self) -> VectorIndex:
+        """The index, brought up to date with what any process has committed."""
+        bundle = self.bundle
+        if self._index is None:
+            self._index = VectorIndex.load(self.index_folder, bundle.dimension)
+        stamp = self._catalogue.stamp(bundle.id)
+        last_seq, deletions = self._index.stamp or (0, stamp.deletions)  # one without a stamp is empty
+        if (last_seq, deletions) == (stamp.last_seq, stamp.deletions):
+            return self._index
+        if deletions != stamp.deletions:
+            alive = self._catalogue.embedded_ids(bundle.id)
+            self._index.remove(np.setdiff1d(self._index.ids, alive))
+        self._index.add(*self._catalogue.embeddings(bundle.id, bundle.dimension, last_seq))
+        self._index.stamp = (stamp.last_seq, stamp.deletions)
+        return self._index
+
+    def store_index(self) -> Iterator[Progress]:
+        """Bring the index up to date, its graph included, in steps; then save it."""
+        index = self.index()
+        build = index.build(GRAPH_BATCH)
+        while build.step():
+            yield Progress("index", build.done, build.total)
+        try:
+            index.save(self.index_folder)
+        except IndexStoreError as err:  # a cache: what it holds is in the catalogue
+            log.warning("%s", err)
+
+    def forget_index(self) -> None:
+        """Drop the index from memory, so that it is made again from the catalogue."""
+        self._index = VectorIndex(self.bundle.dimension)
+
+    def problems(self) -> list[str]:
+        """Compare the saved index with the catalogue; returns a sentence for each trouble."""
+        found = VectorIndex.problems(self.index_folder)
+        saved = VectorIndex.load(self.index_folder, self.bundle.dimension)
+        stamp = self._catalogue.stamp(self.bundle.id)
+        if saved.stamp != (stamp.last_seq, stamp.deletions):
+            return found  # behind, not wrong: it catches up when it is next used
+        ids, vectors = self._catalogue.embeddings(self.bundle.id, self.bundle.dimension)
+        order, saved_order = np.argsort(ids), np.argsort(saved.ids)
+        if not np.array_equal(ids[order], saved.ids[saved_order]):
+            found.append("The search index holds other clips than the catalogue.")
+        elif not np.array_equal(vectors[order], saved.vectors[saved_order]):
+            found.append("The search index holds other vectors than the catalogue.")
+        return found
