@@ -126,4 +126,4 @@ def hub_model(name: str) -> HubModel:
         if model.name == short and name.rpartition("/")[0] in ("", model.repository.partition("/")[0]):
             return model
     names = ", ".join(model.name for model in HUB_MODELS)
-    raise ModelError(f"There is no model {name!r} to download.", f"There are {names}.")
+    raise ModelError(f"There is no model called {name!r}.", f"Those that can be downloaded are {names}.")
