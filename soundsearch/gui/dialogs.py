@@ -3,7 +3,7 @@
 import platform
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, qVersion
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, qVersion
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPlainTextEdit,
     QPushButton,
@@ -140,7 +139,8 @@ class FailureList(QDialog):
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(28)
         header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setStretchLastSection(True)
+        header.resizeSection(0, 340)
         header.setHighlightSections(False)
         self.copy_button = QPushButton("Copy the list")
         self.copy_button.clicked.connect(self.copy)
@@ -158,10 +158,7 @@ class FailureList(QDialog):
         outside.addWidget(self.table, 1)
         outside.addLayout(buttons)
         self._selected()
-
-    def sizeHint(self) -> QSize:
-        """Room for a dozen rows."""
-        return QSize(760, 440)
+        self.resize(760, 440)
 
     def show_failures(self, failures: tuple[Failure, ...]) -> None:
         """Fill the list."""
@@ -227,7 +224,4 @@ class ProblemReport(QDialog):
         outside.addWidget(words)
         outside.addWidget(self.text, 1)
         outside.addLayout(buttons)
-
-    def sizeHint(self) -> QSize:
-        """Room for a traceback."""
-        return QSize(560, 400)
+        self.resize(600, 420)

@@ -37,7 +37,7 @@ from soundsearch.records import Clip, ClipState, LibraryStatus, ModelInfo, Root
 
 log = logging.getLogger(__name__)
 
-DRAWER_BELOW = 520  # width in pixels under which the library lies over the results
+DRAWER_BELOW = 640  # width in pixels under which the library lies over the results
 SMALLEST = QSize(300, 320)
 FIRST_SIZE = QSize(1100, 720)
 PREFETCH_MS = 60  # neighbours are decoded ahead once the selection rests
@@ -203,7 +203,7 @@ class MainWindow(QMainWindow):
         many = len(self.center.results.selected_rows()) > 1
         self._open_menu(
             (
-                Item("Play", self._play_current, "play", "Return"),
+                Item("Play", self._play_current, "play", "Enter"),
                 Item("Find similar", self._find_similar, "similar", "S"),
                 SEPARATOR,
                 Item("Copy files" if many else "Copy file", self._copy_files, "copy", "Ctrl+C"),

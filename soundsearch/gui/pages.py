@@ -4,13 +4,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from soundsearch.gui.search_bar import FlowLayout
 from soundsearch.gui.theme import Theme
 
 SUGGESTIONS = ("rain on leaves", "a deep kick drum", "door creak")
 COLUMN_WIDTH = 420
+BUTTONS_BELOW = 480  # width in pixels of a notice
 
 
 class FirstRun(QWidget):
@@ -149,15 +161,27 @@ class NoticeBar(QFrame):
         buttons.setSpacing(4)
         for button in (self.action, self.dismiss, self.cross):
             buttons.addWidget(button)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 6, 8, 6)
-        row.setSpacing(8)
-        row.addWidget(self._icon)
-        row.addWidget(self.text, 1)
-        row.addWidget(self._buttons)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(12, 6, 8, 6)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(4)
+        self._grid.addWidget(self._icon, 0, 0)
+        self._grid.addWidget(self.text, 0, 1)
+        self._grid.addWidget(self._buttons, 0, 2)
+        self._grid.setColumnStretch(1, 1)
         self.setAccessibleName("Notice")
         theme.changed.connect(self._show)
         self.hide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where it is narrow the buttons stand below the words."""
+        super().resizeEvent(event)
+        below = self.width() < BUTTONS_BELOW
+        place = (1, 1, 1, 2) if below else (0, 2, 1, 1)
+        if self._grid.getItemPosition(self._grid.indexOf(self._buttons)) != place:
+            self._grid.removeWidget(self._buttons)
+            side = Qt.AlignmentFlag.AlignRight if below else Qt.AlignmentFlag(0)
+            self._grid.addWidget(self._buttons, *place, side)
 
     @property
     def current(self) -> Notice | None:
@@ -210,7 +234,7 @@ class SuggestionRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         flow = FlowLayout(self)
-        flow.setContentsMargins(12, 0, 12, 8)
+        flow.setContentsMargins(46, 0, 46, 8)  # under the query box
         for words in SUGGESTIONS:
             chip = QPushButton(words)
             chip.setProperty("role", "chip")

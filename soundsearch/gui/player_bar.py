@@ -176,12 +176,8 @@ class PlayerBar(QFrame):
         has_clip = self._clip is not None
         for button in (self.play_button, self.replay_button, self.stop_button):
             button.setEnabled(has_clip)
-        if state == "no device":
-            self.time.setText("No sound output")
-            self.time.setToolTip("Connect headphones or speakers, then play again.")
-        else:
-            self.time.setToolTip("")
-            self._follow()
+        self.time.setToolTip("Connect headphones or speakers, then play again." if state == "no device" else "")
+        self._follow()
         self._volume_icon.setPixmap(
             self._theme.pixmap("no-sound" if state == "no device" else "volume", "muted", 16, self.devicePixelRatioF())
         )
@@ -191,10 +187,10 @@ class PlayerBar(QFrame):
         self._show_time()
 
     def _show_time(self) -> None:
-        if self._audition.state == "no device":
-            return
         total = self._audition.duration_s or (self._clip.duration_s if self._clip else 0.0)
         text = f"{wording.clock(self._audition.position_s)} / {wording.clock(total)}" if total else ""
+        if self._audition.state == "no device":
+            text = "No sound output" + (f" · {wording.clock(total)}" if total else "")
         if text != self.time.text():
             self.time.setText(text)
 

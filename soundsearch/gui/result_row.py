@@ -70,9 +70,9 @@ class RowDelegate(QStyledItemDelegate):
         quiet = clip.offline or clip.state in (ClipState.FAILED, ClipState.MISSING)
         inner = cell.adjusted(PADDING, 0, -PADDING, 0)
         if column == Column.NAME and self.stacked:
-            upper = QRect(inner.left(), inner.top() + 3, inner.width(), inner.height() - 22)
+            upper = QRect(inner.left(), inner.top() + 4, inner.width(), inner.height() - 30)
             self._paint_waveform(painter, upper, clip, quiet)
-            inner = QRect(inner.left(), inner.bottom() - 19, inner.width(), 18)
+            inner = QRect(inner.left(), inner.bottom() - 25, inner.width(), 18)
             column = Column.NAME
         match column:
             case Column.SOUND:

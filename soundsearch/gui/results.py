@@ -24,10 +24,11 @@ from soundsearch.gui.theme import Theme
 from soundsearch.records import Clip, IntArray, Ranking
 
 ROW_HEIGHT = {False: 40, True: 28}  # comfortable, compact
-STACKED_ROW_HEIGHT = 52
+STACKED_ROW_HEIGHT = 56
 STACKED_BELOW = 360  # width in pixels of the list, not of the window
 SHOWN_FROM = {Column.LENGTH: 360, Column.MATCH: 460, Column.FOLDER: 620}
-WIDTHS = {Column.SOUND: 136, Column.FOLDER: 200, Column.LENGTH: 72, Column.MATCH: 64}
+WIDTHS = {Column.LENGTH: 72, Column.MATCH: 64}
+SHARES = {Column.SOUND: (0.13, 136, 320), Column.NAME: (0.34, 200, 560)}  # of the list, at least, at most
 NARROW_SOUND = 88
 MAX_KEPT_SELECTION = 10_000  # a larger selection is not carried over to other results
 NEIGHBOURS = 2  # clips on each side of the selection that are decoded ahead
@@ -59,7 +60,7 @@ class ResultsView(QTableView):
         self._awaited: int | None = None  # chosen before its clip was here
         self._pressed_current = False
         self._tall_row: int | None = None
-        self._widths = dict(WIDTHS)
+        self._widths: dict[Column, int] = {}  # chosen by the user
         self.delegate = RowDelegate(model, theme, self)
         self.setModel(model)
         self.setItemDelegate(self.delegate)
@@ -88,7 +89,6 @@ class ResultsView(QTableView):
         header.setSectionsClickable(False)
         header.setMinimumSectionSize(48)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
         header.sectionResized.connect(self._keep_width)
         model.clips_arrived.connect(self._chosen_arrived)
         self.selectionModel().selectionChanged.connect(self._selection_changed)
@@ -112,7 +112,7 @@ class ResultsView(QTableView):
 
     def restore_columns(self, store: QSettings) -> None:
         """Take the column widths of last time."""
-        for column in self._widths:
+        for column in (*SHARES, *WIDTHS):
             value = store.value(f"columns/{column.name.lower()}")
             if isinstance(value, str | int) and str(value).isdigit():
                 self._widths[column] = min(max(int(value), 48), 1_000)
@@ -237,10 +237,14 @@ class ResultsView(QTableView):
         self.setColumnHidden(Column.SOUND, stacked)
         for column, least in SHOWN_FROM.items():
             self.setColumnHidden(column, stacked or width < least)
-        for column, wide in self._widths.items():
-            if not header.isSectionHidden(column):
-                narrow = column == Column.SOUND and width < SHOWN_FROM[Column.FOLDER]
-                header.resizeSection(column, min(wide, NARROW_SOUND) if narrow else wide)
+        # What is left goes to the folder, whose paths are long; without it to the name.
+        stretched = Column.FOLDER if not header.isSectionHidden(Column.FOLDER) else Column.NAME
+        for column in (Column.FOLDER, Column.NAME):
+            mode = QHeaderView.ResizeMode.Stretch if column == stretched else QHeaderView.ResizeMode.Interactive
+            header.setSectionResizeMode(column, mode)
+        for column in (*SHARES, *WIDTHS):
+            if column != stretched and not header.isSectionHidden(column):
+                header.resizeSection(column, self._width(column, width))
         self._restoring = before
         height = STACKED_ROW_HEIGHT if stacked else ROW_HEIGHT[self._compact]
         if self.verticalHeader().defaultSectionSize() != height:
@@ -248,10 +252,20 @@ class ResultsView(QTableView):
             self._tall_row = None
         self._fit_break()
 
+    def _width(self, column: Column, of_list: int) -> int:
+        if column == Column.SOUND and of_list < SHOWN_FROM[Column.FOLDER]:
+            return NARROW_SOUND
+        if column in self._widths:
+            return min(self._widths[column], of_list // 2)
+        if column in WIDTHS:
+            return WIDTHS[column]
+        share, least, most = SHARES[column]
+        return round(min(max(share * of_list, least), most))
+
     def _keep_width(self, section: int, _old: int, new: int) -> None:
         wide_enough = self.viewport().width() >= SHOWN_FROM[Column.FOLDER]
         column = Column(section)
-        if not self._restoring and wide_enough and column in self._widths and new:
+        if not self._restoring and wide_enough and column != Column.FOLDER and new:
             self._widths[column] = new
 
     def _fit_break(self) -> None:

@@ -149,6 +149,10 @@ class SearchBar(QWidget):
         row.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setFocusProxy(self.box)
         theme.changed.connect(self._dress)
+        kept = self.clear_button.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)  # the field keeps its height
+        self.clear_button.setSizePolicy(kept)
+        self.clear_button.hide()
         self._dress()
         self._show_sounds()
 
@@ -218,6 +222,8 @@ class SearchBar(QWidget):
         if watched is self.box:
             if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
                 self._mark(self.field, "focused", event.type() == QEvent.Type.FocusIn)
+                if event.type() == QEvent.Type.FocusOut:
+                    self.box.home(False)  # where it is narrow, the beginning says more than the end
             elif event.type() == QEvent.Type.KeyPress:
                 assert isinstance(event, QKeyEvent)
                 if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -240,6 +246,8 @@ class SearchBar(QWidget):
     def _fill(self, draft: Draft) -> None:
         self._filling = True
         self.box.setText(draft.text)
+        if not self.box.hasFocus():
+            self.box.home(False)
         self._filling = False
         self._sounds = draft.sounds
         self._show_sounds()

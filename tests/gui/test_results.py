@@ -285,7 +285,7 @@ def test_rows_can_be_low(view: ResultsView) -> None:
 
 def test_column_widths_are_remembered(view: ResultsView, tmp_path: Any, theme: Theme, qtbot: Any) -> None:
     store = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
-    view.horizontalHeader().resizeSection(Column.FOLDER, 333)
+    view.horizontalHeader().resizeSection(Column.NAME, 333)
     view.save_columns(store)
     model = ResultModel()
     other = ResultsView(model, theme)
@@ -294,7 +294,7 @@ def test_column_widths_are_remembered(view: ResultsView, tmp_path: Any, theme: T
     other.resize(1000, 300)
     other.show()
     other.restore_columns(store)
-    assert other.columnWidth(Column.FOLDER) == 333
+    assert other.columnWidth(Column.NAME) == 333
 
 
 def test_a_row_can_be_heard_by_a_screen_reader(qtbot: Any, view: ResultsView) -> None:

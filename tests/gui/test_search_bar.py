@@ -121,6 +121,7 @@ def test_history_goes_back_and_on(bar: SearchBar) -> None:
 def test_going_back_keeps_what_was_just_typed(qtbot: Any, bar: SearchBar) -> None:
     bar.set_draft(Draft("kick"))
     bar.remember()
+    bar.box.end(False)
     qtbot.keyClicks(bar.box, " deep")
     bar.go(-1)
     assert bar.draft == Draft("kick")

@@ -1,0 +1,274 @@
+"""Pictures of the window in its states, to be looked at: `python -m tests.gui.pictures FOLDER [NAME...]`.
+
+The clips, their waveforms and the rankings are those of the demo library and the model that is shipped; states that
+pass in a moment (a scan half done, a lost engine) are staged by a made-up engine that serves these clips.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtWidgets import QApplication, QWidget
+
+from soundsearch.engine import messages as m
+from soundsearch.gui import app as app_module
+from soundsearch.gui.dialogs import FailureList, ProblemReport, ShortcutSheet
+from soundsearch.gui.main_window import MainWindow
+from soundsearch.gui.search_bar import Draft, Sound
+from soundsearch.records import Clip, Failure, Progress, Ranking, Root
+from soundsearch.settings import Places, resource
+from tests.gui.fake_engine import FULL, STARTER, FakeEngine
+
+WIDE = (1280, 800)
+QUERY = "rain and thunder"
+
+
+class Stage:
+    """Opens windows upon staged engines and saves what they show."""
+
+    def __init__(self, out: Path, data: Path, names: list[str]) -> None:
+        self.app = app_module.make_application()
+        self.out, self.data, self.names = out, data, names
+        self.clips: list[Clip] = []
+        self.rankings: dict[m.Search, Ranking] = {}
+
+    def wants(self, name: str) -> bool:
+        return not self.names or any(name.startswith(wanted) for wanted in self.names)
+
+    def learn(self, *queries: m.Search) -> None:
+        """Ask the real engine once for all clips and the answers to these queries."""
+        window = app_module.build(self.app, Places(self.data))
+        window.silence()
+        window.start()
+        heard: list[Any] = []
+        window._bridge.clips_fetched.connect(lambda _, clips: heard.append(clips))
+        listed: list[Ranking] = []
+        window._bridge.ranked.connect(listed.append)
+        try:
+            self.wait(window, lambda: listed)
+            ids = tuple(int(i) for i in listed[0].clip_ids)
+            window._bridge.fetch_clips(ids)
+            self.wait(window, lambda: any(len(clips) == len(ids) for clips in heard))
+            self.clips = list(max(heard, key=len))
+            for query in queries:
+                listed.clear()
+                window._bridge.search(query)
+                self.wait(window, lambda: listed)
+                self.rankings[query] = listed[0]
+        finally:
+            window.close()
+            window.deleteLater()
+
+    def engine(self, share: float = 1.0) -> FakeEngine:
+        engine = FakeEngine(self.clips[: round(share * len(self.clips))])
+        engine.roots = (Root(self.clips[0].root, True, len(engine.clips)),) if engine.clips else ()
+        made_up = engine.rank
+
+        def rank(search: m.Search) -> Ranking:
+            known = self.rankings.get(search)
+            return made_up(search) if known is None else known
+
+        engine.ranking = rank
+        return engine
+
+    @contextmanager
+    def window(self, engine: FakeEngine, size: tuple[int, int] = WIDE, theme: str = "dark") -> Iterator[MainWindow]:
+        with tempfile.TemporaryDirectory() as folder:
+            window = app_module.build(self.app, Places(Path(folder)), make_client=engine.connect)
+            window.silence()
+            window.theme.choose(theme)
+            window.resize(*size)
+            window.show()
+            window.activateWindow()
+            window.start()
+            self.wait(window, lambda: window.center.status is not None and window.center.is_settled)
+            self.rest(window)
+            yield window
+            for dialog in window.findChildren(QWidget):
+                if dialog.isWindow():
+                    dialog.close()
+            window.close()
+            window.deleteLater()
+
+    def ask(self, window: MainWindow, draft: Draft, row: int | None = 0) -> None:
+        window.center.search_bar.set_draft(draft)
+        self.wait(window, lambda: window.center.is_settled)
+        if row is not None:
+            window.center.results.setFocus()
+            window.center.results.selectRow(row)
+            self.wait(window, lambda: window.player.is_settled)
+        self.rest(window)
+
+    def save(self, name: str, widget: QWidget) -> None:
+        self.rest(widget)
+        path = self.out / f"{name}.png"
+        assert widget.grab().save(str(path)), path
+        print(path)
+
+    def wait(self, parent: QWidget, condition: Callable[[], Any]) -> None:
+        app_module.wait_for(parent, lambda: bool(condition()), 60)
+
+    def rest(self, parent: QWidget, seconds: float = 0.15) -> None:
+        end = time.monotonic() + seconds
+        app_module.wait_for(parent, lambda: time.monotonic() > end, 5)
+
+
+def first_run(stage: Stage) -> None:
+    for theme in ("dark", "light"):
+        with stage.window(FakeEngine(), theme=theme) as window:
+            window.first_run.choose.setFocus()
+            stage.save(f"first-run-{theme}", window)
+    with stage.window(FakeEngine(), (320, 640)) as window:
+        stage.save("first-run-320", window)
+
+
+def scanning(stage: Stage) -> None:
+    engine = stage.engine(0.4)
+    engine.embedded = 0
+    with stage.window(engine) as window:
+        window._bridge.scan()
+        job = window._bridge.jobs[0]
+        engine.tell(m.JobProgress(job.id, Progress("analyse", 3_201, 12_480, "clips", 41.3)))
+        stage.ask(window, Draft(), 2)
+        stage.save("scanning-dark", window)
+        window.resize(420, 760)
+        stage.save("scanning-420", window)
+
+
+def results(stage: Stage) -> None:
+    for theme in ("dark", "light"):
+        for size in (WIDE, (900, 600), (2560, 1440), (520, 800), (320, 760)):
+            with stage.window(stage.engine(), size, theme) as window:
+                stage.ask(window, Draft(QUERY), 1)
+                stage.save(f"results-{theme}-{size[0]}", window)
+    with stage.window(stage.engine(), (320, 760)) as window:
+        stage.ask(window, Draft(QUERY))
+        window._toggle_panel()
+        stage.save("drawer-320", window)
+
+
+def similar(stage: Stage) -> None:
+    liked, unliked = stage.clips[3].path, stage.clips[20].path
+    for theme in ("dark", "light"):
+        with stage.window(stage.engine(), (900, 600), theme) as window:
+            stage.ask(window, Draft("", (Sound(liked), Sound(unliked, False))))
+            stage.save(f"similar-{theme}", window)
+    with stage.window(stage.engine(), (320, 600)) as window:
+        stage.ask(window, Draft("soft", (Sound(liked), Sound(unliked, False))), None)
+        stage.save("similar-320", window)
+
+
+def notices(stage: Stage) -> None:
+    engine = stage.engine()
+    engine.models = (STARTER, FULL)
+    with stage.window(engine) as window:
+        window.notices.is_quiet = False
+        window._bridge.list_models()
+        stage.ask(window, Draft(QUERY))
+        stage.save("offer-dark", window)
+        window.center.notices.dismiss.click()
+        window._bridge.download_model(FULL.name)
+        job = window._bridge.jobs[0]
+        engine.tell(m.JobProgress(job.id, Progress("download", 120_000_000, 614_000_000, "bytes", 3_200_000)))
+        stage.save("download-dark", window)
+        window._open_model_menu()
+        menu = QApplication.activePopupWidget()
+        stage.save("model-menu-dark", menu)
+        menu.close()
+        engine.tell(m.JobFailed(job.id, "The connection was lost.", "Run it again: it goes on where it stopped."))
+        stage.rest(window)
+        stage.save("download-failed-dark", window)
+    with stage.window(stage.engine(), (320, 600), "light") as window:
+        window.notices.offer_scan((stage.clips[0].root,))
+        stage.save("notice-320", window)
+
+
+def errors(stage: Stage) -> None:
+    engine = stage.engine()
+    engine.failures = (
+        Failure("/sounds/Drums/kick old.aif", "it is empty"),
+        Failure("/sounds/Field/2019-04 harbour.wav", "it was cut off: 12 of 96 seconds are there"),
+        Failure("/sounds/Drums/notes.wav", "it is a text file, not audio"),
+    )
+    for theme in ("dark", "light"):
+        with stage.window(engine, theme=theme) as window:
+            engine.lose()
+            stage.rest(window)
+            stage.save(f"engine-lost-{theme}", window)
+            window._show_failures()
+            listed = window.findChild(FailureList)
+            assert listed is not None
+            stage.rest(window)
+            listed.table.selectRow(1)
+            stage.save(f"unreadable-{theme}", listed)
+    with stage.window(stage.engine()) as window:
+        window.center.search_bar.set_draft(Draft("a unicorn"))
+        stage.rest(window)
+        stage.save("nothing-found-dark", window)
+        window.report_bug("ValueError: example", "Traceback (most recent call last):\n  ...")
+        report = window.findChild(ProblemReport)
+        assert report is not None
+        stage.save("report-dark", report)
+    broken = stage.engine()
+    broken.held = True
+    offline = stage.engine()
+    for number in list(offline.clips)[:4]:
+        offline.clips[number] = replace(offline.clips[number], offline=True)
+    offline.roots = (*offline.roots, Root("/media/Field recordings", False, 4))
+    with stage.window(offline, (900, 600), "light") as window:
+        stage.save("offline-light", window)
+    dead = stage.engine()
+    with stage.window(dead, (900, 600)) as window:
+        dead.dead = True
+        dead.lose()
+        stage.rest(window)
+        stage.save("engine-gone-dark", window)
+
+
+def menus(stage: Stage) -> None:
+    with stage.window(stage.engine()) as window:
+        stage.ask(window, Draft(QUERY))
+        window._open_main_menu()
+        menu = QApplication.activePopupWidget()
+        stage.save("menu-dark", menu)
+        menu.close()
+        window._open_clip_menu(window.pos())
+        menu = QApplication.activePopupWidget()
+        stage.save("clip-menu-dark", menu)
+        menu.close()
+        window._show_shortcuts()
+        sheet = window.findChild(ShortcutSheet)
+        assert sheet is not None
+        stage.save("shortcuts-dark", sheet)
+
+
+def main() -> None:
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    names = sys.argv[2:]
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(os.environ.get("PICTURES_DATA", folder))
+        command = [sys.executable, "-m", "soundsearch", "--data-dir", str(data), "--quiet", "scan"]
+        subprocess.run([*command, str(resource("demo"))], check=True)
+        stage = Stage(out, data, names)
+        stage.learn(m.Search(QUERY))
+        for scene in (first_run, scanning, results, similar, notices, errors, menus):
+            if not names or scene.__name__ in names:
+                scene(stage)
+        if not names and not os.environ.get("QT_SCALE_FACTOR"):
+            double = {**os.environ, "QT_SCALE_FACTOR": "2", "PICTURES_DATA": str(data)}
+            command = [sys.executable, "-m", "tests.gui.pictures", str(out / "scale-200"), "results", "first_run"]
+            subprocess.run(command, env=double, check=True)
+
+
+if __name__ == "__main__":
+    main()
