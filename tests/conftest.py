@@ -70,10 +70,11 @@ class SoundServer:
         socket = self.folder / "pulse.sock"
         log = self.folder / "log"
         env = {**os.environ, "HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder)}
-        # Without norewinds the first bytes would reach the recorder 1.5 s late.
+        # Without norewinds the first bytes would reach the recorder 1.5 s late. The socket comes last: a client that
+        # connects before there is a sink waits for ever.
         modules = [
-            f"module-native-protocol-unix socket={socket} auth-anonymous=1",
             "module-null-sink sink_name=proof rate=48000 channels=2 norewinds=1",
+            f"module-native-protocol-unix socket={socket} auth-anonymous=1",
         ]
         options = ["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", f"--log-target=newfile:{log}"]
         command = ["pulseaudio", *options, *(part for module in modules for part in ("-L", module))]

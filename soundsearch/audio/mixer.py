@@ -1,5 +1,7 @@
 """What happens in the audio callback: voices read their tracks, fade, and are summed; no locks, files or logging."""
 
+from typing import Protocol
+
 import numpy as np
 
 from soundsearch.audio.track import BLOCK_FRAMES, Track
@@ -9,6 +11,12 @@ FADE_S = 0.003  # of a sound that is cut or starts in the middle, so that it doe
 CHUNK_FRAMES = 4096  # mixed at once; buffers of this size are made beforehand
 
 
+class CallbackStatus(Protocol):
+    """What PortAudio says about a callback."""
+
+    output_underflow: bool
+
+
 class Voice:
     """One playing of a track. The callback moves `position` and `level`, the player sets the rest.
 
@@ -16,15 +24,17 @@ class Voice:
         position: Next frame to be read.
         loop: First and last frame (excluded) of what repeats, or None.
         target: 1 to be heard, 0 to fade out and stay silent.
-        finished: True once the end of the track was read.
+        finished: True once the end of the track was heard.
+        tail: Frames of silence that follow the end until it was heard.
     """
 
-    def __init__(self, track: Track, position: int, loop: tuple[int, int] | None) -> None:
+    def __init__(self, track: Track, position: int, loop: tuple[int, int] | None, tail: int = 0) -> None:
         self.track = track
         self.position = position
         self.loop = loop
         self.target = 1
         self.finished = False
+        self.tail = tail
         self.level = 0.0 if position else 1.0  # an attack at the very start is the clip's own and must stay sharp
 
     @property
@@ -46,7 +56,8 @@ class Voice:
                 if self.loop and self.loop[0] < end:
                     position = self.loop[0]
                     continue
-                self.finished = True
+                self.tail -= len(out) - done
+                self.finished = self.tail <= 0
                 break
             block = self.track.blocks.get(position // BLOCK_FRAMES)
             offset = position % BLOCK_FRAMES
@@ -81,19 +92,23 @@ class Mixer:
     Attributes:
         gain: Linear volume, moved to over one callback.
         calls: Number of callbacks so far: an output that is alive keeps counting.
+        gaps: How often the output ran dry because a callback came too late.
     """
 
     def __init__(self, sample_rate: int, gain: float = 1.0) -> None:
         self.voices: tuple[Voice, ...] = ()
         self.gain = gain
         self.calls = 0
+        self.gaps = 0
         self._heard_gain = gain
         self._scratch = np.zeros((CHUNK_FRAMES, 2), np.float32)
         self._steps = np.arange(1, CHUNK_FRAMES + 1, dtype=np.float32) / np.float32(max(1, FADE_S * sample_rate))
 
-    def __call__(self, out: FloatArray, frames: int, _time: object, _status: object) -> None:
+    def __call__(self, out: FloatArray, frames: int, _time: object, status: CallbackStatus) -> None:
         """Fill what the output asks for; the signature is that of a sounddevice callback."""
         self.calls += 1
+        if status.output_underflow:
+            self.gaps += 1
         gain = self.gain
         for start in range(0, frames, CHUNK_FRAMES):
             part = out[start : start + CHUNK_FRAMES]

@@ -1,5 +1,6 @@
 """The sound output: PortAudio's devices and the one stream that is open, with all that may go wrong with them."""
 
+import atexit
 import logging
 import time
 from types import ModuleType
@@ -10,9 +11,11 @@ from soundsearch.errors import PlaybackError
 
 log = logging.getLogger(__name__)
 
-LATENCY_S = 0.03  # what the output holds: more than a thread switch of Python, less than one hears
+LATENCY_S = 0.04  # what the output holds: more than a thread switch of Python, less than one hears
+MAX_LATENCY_S = 0.25  # on a machine that is too busy to fill the output in time it grows up to this
 IDLE_CLOSE_S = 10.0  # the output is let go after so long a silence
 LOST_S = 1.5  # an output that asked for nothing for so long is gone
+STUCK_S = 3.0  # PortAudio needs milliseconds to start; if the output goes away just then it waits for ever
 SETTLE_S = 0.05  # a fade, and the last 10 ms that PortAudio would lose
 USUAL_RATE = 48_000  # Hz, where the device does not say
 
@@ -52,21 +55,28 @@ class Output:
     """At most one open stream. Belongs to one thread, but for `add`, `fits` and the attributes.
 
     Attributes:
-        error: Why there is no output, None while there is one or none was looked for.
         latency_s: How long after it is mixed a sample is heard.
         outdated: Set when another device was chosen: the next `open` opens anew.
     """
 
-    def __init__(self) -> None:
-        self.error: PlaybackError | None = None
+    def __init__(self, latency_s: float = LATENCY_S) -> None:
         self.latency_s = 0.0
+        self._wanted_latency_s = latency_s
         self.outdated = False
+        self._error: PlaybackError | None = None
+        self._starting: float | None = None  # since when
         self._library = _library()
         self._stream: Any = None
         self._mixer = Mixer(USUAL_RATE)
         self._rate = 0
         self._accepted: dict[tuple[str, int], bool] = {}
         self._calls, self._called, self._heard = 0, 0.0, 0.0
+
+    @property
+    def error(self) -> PlaybackError | None:
+        """Why there is no output, None while there is one or none was looked for."""
+        starting = self._starting
+        return GONE if starting and time.monotonic() - starting > STUCK_S else self._error
 
     @property
     def is_open(self) -> bool:
@@ -78,7 +88,7 @@ class Output:
         try:
             self._find(device)
         except PlaybackError as err:
-            self.error = err
+            self._error = err
 
     def _find(self, device: str) -> dict[str, Any]:
         """The device of that name, or the system's default.
@@ -123,13 +133,13 @@ class Output:
         if self.fits(sample_rate):
             return
         self.close()
-        if self.error and self._library:
+        if self._error and self._library:
             self._refresh()
-        self.error, self.outdated = None, False
+        self._error, self.outdated = None, False
         try:
             self._start(self._find(device), sample_rate, gain)
         except PlaybackError as err:
-            self.error = err
+            self._error = err
 
     def _refresh(self) -> None:
         """Let PortAudio look again: it lists devices once, at its start."""
@@ -150,15 +160,18 @@ class Output:
                 device=found["index"],
                 channels=min(2, found["max_output_channels"]),
                 dtype="float32",
-                latency=LATENCY_S,
+                latency=self._wanted_latency_s,
                 callback=mixer,
             )
+            self._starting = time.monotonic()
             stream.start()
         except self._library.PortAudioError as err:
             log.warning("cannot open %s at %d Hz: %s", found["name"], sample_rate, err)
             raise PlaybackError(
                 f"The sound output {found['name']} cannot be used.", "Close what else uses it, then press play."
             ) from err
+        finally:
+            self._starting = None
         self._stream, self._mixer, self._rate = stream, mixer, sample_rate
         self.latency_s = stream.latency
         self._calls, self._called, self._heard = 0, time.monotonic(), time.monotonic()
@@ -178,13 +191,18 @@ class Output:
         now = time.monotonic()
         if self._mixer.calls != self._calls:
             self._calls, self._called = self._mixer.calls, now
-        if any(voice.is_heard for voice in self._mixer.voices):
+        is_heard = any(voice.is_heard for voice in self._mixer.voices)
+        if is_heard:
             self._heard = now
         if not self._stream.active or now - self._called > LOST_S:
             log.warning("the sound output went away")
             self._discard()
-            self.error = GONE
+            self._error = GONE
         elif now - self._heard > IDLE_CLOSE_S:
+            self.close()
+        elif self._mixer.gaps and not is_heard and self._wanted_latency_s < MAX_LATENCY_S:
+            log.info("the sound had %d gaps: the output gets a longer buffer", self._mixer.gaps)
+            self._wanted_latency_s = min(2 * self._wanted_latency_s, MAX_LATENCY_S)
             self.close()
 
     def close(self) -> None:
@@ -199,6 +217,11 @@ class Output:
         if time.monotonic() - self._heard < 1:
             time.sleep(self.latency_s)
         self._discard()
+
+    def abandon(self) -> None:
+        """Leave a PortAudio that is stuck alone: its own clean-up at the end of the program would abort it."""
+        if self._library and self._starting:
+            atexit.unregister(self._library._exit_handler)
 
     def _discard(self) -> None:
         stream, self._stream = self._stream, None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from soundsearch.audio.mixer import Voice
-from soundsearch.audio.output import Output, devices
+from soundsearch.audio.output import LATENCY_S, Output, devices
 from soundsearch.audio.peaks import Peaks
 from soundsearch.audio.track import Track, stamp
 from soundsearch.errors import DecodeError, PlaybackError
@@ -25,6 +25,7 @@ State = Literal["no device", "idle", "loading", "playing", "paused"]
 WHOLE_S = 20.0  # shorter clips are decoded whole before they are told to be loaded, which takes milliseconds
 CACHED_TRACKS = 12
 CACHED_BYTES = 150_000_000
+CLOSE_S = 2.0  # how long closing waits for the thread
 WATCH_S = 0.25  # how often an open output is looked at
 WHOLE_CLIP = 2**62  # frames: a loop is cut at the end of its clip
 NO_PEAKS = Peaks.from_bytes(b"")
@@ -45,8 +46,9 @@ class Player:
         on_peaks: Callable[[str, Peaks], object] | None = None,
         *,
         device: str = "",
+        latency_s: float = LATENCY_S,
     ) -> None:
-        """`device` is one of `devices()`, or "" for the system's default."""
+        """`device` is one of `devices()`, or "" for the system's default; `latency_s` is what the output holds."""
         self._on_loaded, self._on_error, self._on_peaks = on_loaded, on_error, on_peaks
         self._device = device
         self._wish = threading.Condition()  # guards what the methods leave for the thread
@@ -61,7 +63,7 @@ class Player:
         self._voice: Voice | None = None
         self._picture: Iterator[Peaks | None] = iter(())
         self._cache: OrderedDict[tuple[str, tuple[int, int]], Track] = OrderedDict()
-        self._output = Output()
+        self._output = Output(latency_s)
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._thread.start()
 
@@ -98,8 +100,9 @@ class Player:
         voice = self._voice
         if voice is None or voice.finished:
             return 0.0
-        waiting = self._output.latency_s if voice.target else 0.0
-        return max(0.0, voice.position / voice.track.sample_rate - waiting)
+        rate = voice.track.sample_rate
+        waiting = min(self._output.latency_s, voice.tail / rate) if voice.target else 0.0
+        return max(0.0, voice.position / rate - waiting)
 
     @property
     def loop(self) -> bool | tuple[float, float]:
@@ -187,7 +190,9 @@ class Player:
             self._silence()
             self._wish.notify()
         if self._thread is not threading.current_thread():
-            self._thread.join(5)
+            self._thread.join(CLOSE_S)
+            if self._thread.is_alive():
+                self._output.abandon()
 
     def _silence(self) -> None:
         if self._voice:
@@ -198,7 +203,9 @@ class Player:
         assert self._play_from is not None
         self._silence()
         position = round(self._play_from * track.sample_rate)
-        self._voice = Voice(track, 0 if position >= track.n_frames else position, self._loop_frames(track))
+        position = 0 if position >= track.n_frames else position
+        tail = round(self._output.latency_s * track.sample_rate)
+        self._voice = Voice(track, position, self._loop_frames(track), tail)
         self._play_from = None
         self._output.add(self._voice)
 

