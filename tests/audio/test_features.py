@@ -1,3 +1,6 @@
+import struct
+import time
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -219,6 +222,31 @@ def test_a_file_shorter_than_its_header_says(
     found = load_features(str(path), front_end)
     assert found.longer == expected.longer
     np.testing.assert_allclose(found.mel, expected.mel, atol=0.01)
+
+
+def test_three_hours_take_neither_long_nor_memory(tmp_path: Path) -> None:
+    path = tmp_path / "night.wav"
+    seconds, rate = 3 * 3600, 48_000
+    with sf.SoundFile(path, "w", rate, 2, format="RF64", subtype="PCM_24") as file:
+        file.write(np.full((10, 2), 0.25))
+    header = bytearray(path.read_bytes()[:-60])
+    size = seconds * rate * 6
+    at = header.index(b"ds64") + 8
+    header[at : at + 24] = struct.pack("<QQQ", len(header) + size - 8, size, seconds * rate)
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + size)  # sparse: nothing of it is on the disk
+    assert decode.probe(str(path)).duration_s == seconds
+    tracemalloc.start()
+    started = time.process_time()
+    found = load_features(str(path), KALDI)
+    part = load_features(str(path), CLAP_FUSED, 7200, 7205)
+    used_s, peak = time.process_time() - started, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.mel.shape == (12, 1000, 128)
+    assert (part.mel == -100).all()
+    assert used_s < 8
+    assert peak < 60e6
 
 
 def test_nothing_can_be_made_of_a_part_behind_the_end(long_file: str) -> None:

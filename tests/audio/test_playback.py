@@ -1,5 +1,6 @@
 """What is really heard: a private sound server records what its output was given."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -314,6 +315,40 @@ def test_a_long_clip_starts_at_once_jumps_and_is_drawn(
     assert (listener.peaks[0][1].high[:-1] > 30).all()
     assert player._track is not None
     assert player._track.size_bytes < 80e6
+
+
+def test_a_clip_starts_within_the_blink_of_an_eye(sound_server: SoundServer, listener: Listener, clip: str) -> None:
+    player = Player(listener.on_loaded, listener.on_error)
+    times = []
+    for _ in range(8):
+        started = time.monotonic()
+        player.load(clip)
+        player.play()
+        wait_for(lambda: player._voice and player._voice.position > 0)
+        times.append(time.monotonic() - started)
+    player.close()
+    assert sorted(times)[len(times) // 2] < 0.06
+
+
+def test_without_portaudio_it_is_a_state_and_clips_are_still_drawn(
+    listener: Listener, clip: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    assert devices() == []
+    player = Player(listener.on_loaded, listener.on_error)
+    player.load(clip)
+    player.play()
+    wait_for(lambda: listener.loaded)
+    wait_for(lambda: player.state == "no device" and not player._is_waiting())
+    player.pause()
+    player.seek(1)
+    player.stop()
+    player.close()
+    assert "PortAudio is missing" in str(player.device_error)
+    assert len(listener.loaded[0][1]) > 0
+    assert not listener.errors
 
 
 def test_devices_are_listed(sound_server: SoundServer) -> None:
