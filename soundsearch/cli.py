@@ -175,7 +175,8 @@ def _search(options: argparse.Namespace, places: Places) -> int:
     )
     if query == parse_query("", text_weight=options.weight):
         raise QueryError("There is nothing to look for.", "Describe a sound, or name one with --like.")
-    hits = _engine(options, places).search(query, options.limit)
+    engine = _engine(options, places)
+    hits = engine.search(query, options.limit)
     if options.json:
         _print_json([_hit_json(hit) for hit in hits])
         return DONE
@@ -183,7 +184,8 @@ def _search(options: argparse.Namespace, places: Places) -> int:
         strength = hit.strength.name.lower() if hit.strength else ""
         print(f"{hit.rank:3}  {strength:6} {_duration(hit.clip.duration_s):>8}  {_shown(hit.clip.path)}")
     if not hits:
-        _say("Nothing found.")
+        is_empty = engine.status().clips == 0
+        _say("There are no clips yet: soundsearch scan FOLDER brings them in." if is_empty else "Nothing found.")
     return DONE
 
 

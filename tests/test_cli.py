@@ -226,3 +226,8 @@ def _status(command: list[str]) -> dict[str, Any]:
     output = subprocess.run([*command, "status", "--json"], capture_output=True, text=True, check=True).stdout
     status: dict[str, Any] = json.loads(output)
     return status
+
+
+def test_an_empty_library_says_what_to_do(run: Run) -> None:
+    code, out, err = run("search", "a dog")
+    assert (code, out) == (0, "") and "soundsearch scan FOLDER" in err
