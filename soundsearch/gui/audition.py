@@ -62,15 +62,16 @@ class Audition(QObject):
         state_changed (str): "no device", "idle", "loading", "playing" or "paused".
     """
 
-    loaded = Signal(str, object, float)
-    drawn = Signal(str, object)
-    failed = Signal(str, str)
+    # Paths go as objects: as Qt strings they would lose bytes that are not UTF-8.
+    loaded = Signal(object, object, float)
+    drawn = Signal(object, object)
+    failed = Signal(object, str)
     state_changed = Signal(str)
 
     _player_made = Signal()  # these come from other threads
-    _player_loaded = Signal(str, object, float)
-    _player_failed = Signal(str, str)
-    _player_drew = Signal(str, object)
+    _player_loaded = Signal(object, object, float)
+    _player_failed = Signal(object, str)
+    _player_drew = Signal(object, object)
 
     def __init__(self, make_player: MakePlayer, parent: QObject | None = None) -> None:
         """`make_player` is called in a thread: importing the codec and sound libraries takes its time."""

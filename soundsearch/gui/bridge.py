@@ -108,7 +108,7 @@ class EngineBridge(QObject):
     models_known = Signal(object)
     model_ready = Signal(str, str)
     model_used = Signal(object)
-    root_removed = Signal(str)
+    root_removed = Signal(object)  # a path, which may hold what Qt strings cannot
     job_started = Signal(object)
     job_progressed = Signal(object, object)
     job_paused = Signal(object, bool)

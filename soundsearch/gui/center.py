@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from soundsearch.engine.messages import Scan, Search
 from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
+from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.pages import NoticeBar, StatePage, SuggestionRow
 from soundsearch.gui.result_model import ResultModel
 from soundsearch.gui.results import ResultsView
@@ -186,7 +187,7 @@ class Center(QWidget):
             self._remark("The model is still loading. The answer comes as soon as it is there.", "muted")
 
     def _remark(self, text: str, tone: str) -> None:
-        self.remark.setText(text)
+        self.remark.setText(display_name(text))
         self.remark.setProperty("tone", tone)
         self.remark.style().unpolish(self.remark)
         self.remark.style().polish(self.remark)

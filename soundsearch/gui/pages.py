@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.search_bar import FlowLayout
 from soundsearch.gui.theme import Theme
 
@@ -102,7 +103,7 @@ class StatePage(QWidget):
     ) -> None:
         """Show a state; `act` is done when the button is pressed."""
         self._icon_name, self._token, self._act = icon, token, act
-        self.title.setText(title)
+        self.title.setText(display_name(title))
         self.sentence.setText(sentence)
         self.sentence.setVisible(bool(sentence))
         self.button.setText(button)
@@ -210,7 +211,7 @@ class NoticeBar(QFrame):
         self.setVisible(notice is not None)
         if notice is None:
             return
-        self.text.setText(notice.text)
+        self.text.setText(display_name(notice.text))
         self.action.setText(notice.action)
         self.action.setVisible(bool(notice.action))
         self.dismiss.setText(notice.dismiss)

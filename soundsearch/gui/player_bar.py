@@ -1,7 +1,7 @@
 """The bar at the bottom: transport, waveform, volume, and whether a selected row plays at once."""
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QIcon, QResizeEvent
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QWidget
 
 from soundsearch.audio.peaks import Peaks
@@ -15,6 +15,16 @@ from soundsearch.records import Clip
 FRAME_MS = 16  # the play position moves at 60 Hz
 TWO_LINES_BELOW = 720  # width in pixels
 VOLUME_DB = (-48, 12)
+
+
+class NameLabel(QLabel):
+    """A name that loses its middle where there is no room for all of it."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw as much as fits."""
+        painter = QPainter(self)
+        shown = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
 
 
 class PlayerBar(QFrame):
@@ -56,7 +66,7 @@ class PlayerBar(QFrame):
         self.time = QLabel()
         self.time.setProperty("tone", "muted")
         self.time.setAccessibleName("Position and length")
-        self.name = QLabel()
+        self.name = NameLabel()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.volume = QSlider(Qt.Orientation.Horizontal)
@@ -85,6 +95,12 @@ class PlayerBar(QFrame):
         right.addWidget(self._loudness)
         right.addSpacing(8)
         right.addWidget(self.auto_button)
+        self._heading = QWidget()
+        heading = QHBoxLayout(self._heading)
+        heading.setContentsMargins(0, 0, 0, 0)
+        heading.setSpacing(12)
+        heading.addWidget(self.name, 1)
+        heading.addWidget(self.time)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(12, 8, 12, 8)
         self._grid.setHorizontalSpacing(12)
@@ -140,22 +156,19 @@ class PlayerBar(QFrame):
         if two == self._two_lines:
             return
         self._two_lines = two
-        for widget in (self._transport, self.wave, self._right, self.name, self.time):
+        for widget in (self._heading, self.wave, self._transport, self._right):
             self._grid.removeWidget(widget)
         if two:
-            self._grid.addWidget(self.name, 0, 0, 1, 3)
-            self._grid.addWidget(self.wave, 1, 0, 1, 4)
-            self._grid.addWidget(self._transport, 2, 0)
-            self._grid.addWidget(self._right, 2, 2, 1, 2, Qt.AlignmentFlag.AlignRight)
-            self._grid.addWidget(self.time, 0, 3, Qt.AlignmentFlag.AlignRight)
+            self._grid.addWidget(self._heading, 0, 0, 1, 2)
+            self._grid.addWidget(self.wave, 1, 0, 1, 2)
+            self._grid.addWidget(self._transport, 2, 0, Qt.AlignmentFlag.AlignLeft)
+            self._grid.addWidget(self._right, 2, 1, Qt.AlignmentFlag.AlignRight)
         else:
             self._grid.addWidget(self._transport, 0, 0, 2, 1)
-            self._grid.addWidget(self.name, 0, 1)
-            self._grid.addWidget(self.time, 0, 2, Qt.AlignmentFlag.AlignRight)
-            self._grid.addWidget(self.wave, 1, 1, 1, 2)
-            self._grid.addWidget(self._right, 0, 3, 2, 1)
-        for column in range(4):
-            self._grid.setColumnStretch(column, 1 if column == 1 else 0)
+            self._grid.addWidget(self._heading, 0, 1)
+            self._grid.addWidget(self.wave, 1, 1)
+            self._grid.addWidget(self._right, 0, 2, 2, 1)
+        self._grid.setColumnStretch(1, 1)
 
     def _loaded(self, _path: str, peaks: Peaks, duration_s: float) -> None:
         self.wave.show_clip(peaks, duration_s)
@@ -165,7 +178,7 @@ class PlayerBar(QFrame):
         self.wave.show_peaks(peaks)
 
     def _failed(self, _path: str, message: str) -> None:
-        self.wave.show_message(message, "error")
+        self.wave.show_message(display_name(message), "error")
         self._show_time()
 
     def _show_state(self, state: str) -> None:

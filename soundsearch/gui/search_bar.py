@@ -136,7 +136,7 @@ class SearchBar(QWidget):
         self._chips = QWidget()
         self._flow = FlowLayout(self._chips)
         inside = QVBoxLayout(self.field)
-        inside.setContentsMargins(8, 2, 4, 2)
+        inside.setContentsMargins(8, 2, 2, 2)
         inside.setSpacing(2)
         inside.addLayout(words)
         inside.addWidget(self._chips)
@@ -144,6 +144,8 @@ class SearchBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 8, 8, 8)
         row.setSpacing(4)
+        for button in (self.library_button, self.menu_button):
+            button.setFixedHeight(42)  # of the field with one line, so that they stand in the middle of it
         row.addWidget(self.library_button, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.field, 1)
         row.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
@@ -290,6 +292,7 @@ class SearchBar(QWidget):
         button.setToolTip(tip)
         button.setAccessibleName(name)
         button.setIconSize(QSize(20, 20))
+        button.setFixedSize(34, 34)
         return button
 
     def _dress(self) -> None:

@@ -128,7 +128,7 @@ QPushButton[role="chip"]:focus {{ border-color: {accent}; }}
 
 QTableView {{ background: {base}; border: none; gridline-color: transparent; selection-background-color: {accent_soft};
     selection-color: {text}; }}
-QTableView[framed="true"]::item {{ padding: 0 8px; }}
+QTableView[framed="true"]::item {{ padding: 0 5px; }}
 QHeaderView {{ background: {base}; border: none; }}
 QHeaderView::section {{ background: {base}; color: {muted}; font-size: {small}px; border: none;
     border-bottom: 1px solid {line}; padding: 4px 8px; }}

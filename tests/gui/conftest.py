@@ -2,13 +2,17 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
@@ -101,6 +105,31 @@ def nothing_left(qapp: QApplication) -> Iterator[None]:
     assert not threads, "close what started them"
     assert not windows, "close the window in the test"
     assert not timers, [(timer.interval(), timer.parent()) for timer in timers]
+
+
+@dataclass(frozen=True)
+class Library:
+    """A folder with two clips and a broken file, and a data folder in which it has been scanned."""
+
+    data: Path
+    sounds: Path
+    names: tuple[str, str] = (os.fsdecode(b"latin-1 \xe9.wav"), "Türe #3, 100% naß 鼓.wav")  # as they are listed
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    home = tmp_path_factory.mktemp("library")
+    made = Library(home / "data", home / "sounds #1 %20")
+    made.sounds.mkdir()
+    noise = 0.2 * np.random.default_rng(1).standard_normal(24_000)
+    tone = 0.5 * np.sin(2 * np.pi * 220 * np.arange(24_000) / 48_000)
+    for name, samples in zip(made.names, (noise, tone), strict=True):
+        soundfile.write(home / "made.wav", samples, 48_000)
+        (home / "made.wav").rename(made.sounds / name)  # soundfile itself cannot write such names
+    (made.sounds / "broken.wav").write_bytes(b"RIFF")
+    command = [sys.executable, "-m", "soundsearch", "--data-dir", str(made.data), "--quiet", "scan", str(made.sounds)]
+    subprocess.run(command, cwd=HERE.parents[1], check=True, capture_output=True, timeout=120)
+    return made
 
 
 @pytest.fixture

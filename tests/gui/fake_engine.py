@@ -66,6 +66,7 @@ class FakeEngine:
         self.failures: tuple[Failure, ...] = ()
         self.pending = 0
         self.embedded: int | None = None
+        self.status: LibraryStatus | None = None  # in place of counting
         self.sent: list[m.Request] = []
         self.held = False
         self.dead = False
@@ -131,6 +132,8 @@ class FakeEngine:
                 return m.Reply(number, self.ranking(request))
             case m.FetchClips(ids):
                 return m.Reply(number, tuple(self.clips[i] for i in ids if i in self.clips))
+            case m.GetStatus() if self.status:
+                return m.Reply(number, self.status)
             case m.GetStatus():
                 states = [clip.state for clip in self.clips.values()]
                 return m.Reply(

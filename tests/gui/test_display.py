@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import numpy as np
 import pytest
-import soundfile
+
+from tests.gui.conftest import Library
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-NAMES = (os.fsdecode(b"latin-1 \xe9.wav"), "Türe #3, 100% naß 鼓.wav")  # in the order of the list
+NAMES = Library.names
 
 
 class Program:
@@ -102,26 +102,6 @@ def screen(display: str) -> Iterator[Screen]:
     made.close()
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A data folder in which a folder of two oddly named clips has been scanned."""
-    home = tmp_path_factory.mktemp("display")
-    sounds = home / "sounds #1 %20"
-    sounds.mkdir()
-    tone = 0.5 * np.sin(np.arange(12_000) / 7)
-    for name in NAMES:
-        soundfile.write(home / "made.wav", tone, 48_000)
-        (home / "made.wav").rename(sounds / name)  # soundfile itself cannot write such names
-    subprocess.run(
-        [sys.executable, "-m", "soundsearch", "--data-dir", str(home / "data"), "scan", str(sounds)],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    return home / "data", sounds
-
-
 def open_soundsearch(screen: Screen, data: Path) -> Program:
     program = screen.open("soundsearch", (0, 0, 700, 600), str(Path(__file__).with_name("shown_program.py")), str(data))
     program.wait(lambda said: len(said["rows"]) == len(NAMES), timeout_s=60)
@@ -136,8 +116,8 @@ def other(screen: Screen, *arguments: str) -> Program:
     )
 
 
-def test_rows_are_dragged_into_another_program(screen: Screen, library: tuple[Path, Path]) -> None:
-    data, sounds = library
+def test_rows_are_dragged_into_another_program(screen: Screen, library: Library) -> None:
+    data, sounds = library.data, library.sounds
     taker = other(screen, "take")
     program = open_soundsearch(screen, data)
     for row, name in enumerate(NAMES):
@@ -152,8 +132,8 @@ def test_rows_are_dragged_into_another_program(screen: Screen, library: tuple[Pa
         assert Path(os.fsdecode(path)).read_bytes()[:4] == b"RIFF"
 
 
-def test_the_whole_selection_is_dragged(screen: Screen, library: tuple[Path, Path]) -> None:
-    data, sounds = library
+def test_the_whole_selection_is_dragged(screen: Screen, library: Library) -> None:
+    data, sounds = library.data, library.sounds
     taker = other(screen, "take")
     program = open_soundsearch(screen, data)
     (x1, y1, _), (x2, y2, _) = program.last["rows"]
@@ -166,8 +146,8 @@ def test_the_whole_selection_is_dragged(screen: Screen, library: tuple[Path, Pat
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_of_another_program_becomes_the_query(screen: Screen, library: tuple[Path, Path], name: str) -> None:
-    data, sounds = library
+def test_a_file_of_another_program_becomes_the_query(screen: Screen, library: Library, name: str) -> None:
+    data, sounds = library.data, library.sounds
     giver = other(screen, "give", str(sounds / name))
     program = open_soundsearch(screen, data)
     screen.drag((950, 150), (450, 300))
@@ -179,10 +159,8 @@ def test_a_file_of_another_program_becomes_the_query(screen: Screen, library: tu
     assert {path for _, _, path in said["rows"]} == {str(sounds / n) for n in NAMES}
 
 
-def test_a_folder_of_another_program_starts_the_first_scan(
-    screen: Screen, library: tuple[Path, Path], tmp_path: Path
-) -> None:
-    _, sounds = library
+def test_a_folder_of_another_program_starts_the_first_scan(screen: Screen, library: Library, tmp_path: Path) -> None:
+    sounds = library.sounds
     other(screen, "give", str(sounds))
     program = screen.open(
         "soundsearch", (0, 0, 700, 600), str(Path(__file__).with_name("shown_program.py")), str(tmp_path / "data")
@@ -193,8 +171,8 @@ def test_a_folder_of_another_program_starts_the_first_scan(
     assert not said["first run"]
 
 
-def test_keys_as_a_keyboard_sends_them(screen: Screen, library: tuple[Path, Path]) -> None:
-    data, _ = library
+def test_keys_as_a_keyboard_sends_them(screen: Screen, library: Library) -> None:
+    data = library.data
     program = open_soundsearch(screen, data)
     screen.do("type", "noise a?/")
     program.wait(lambda said: said["draft"][0] == "noise a?/")

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
 from PySide6.QtCore import Qt
+
+from soundsearch.gui import app
+from soundsearch.settings import Places
+from tests.gui.conftest import Library
 
 HEAVY = {"torch", "transformers", "sqlite3", "hnswlib", "_sqlite3"}
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -104,25 +105,10 @@ def test_ctrl_c_in_the_terminal_closes_the_window(tmp_path: Path) -> None:
     program.stderr.close()
 
 
-@pytest.fixture
-def sounds(tmp_path: Path) -> Path:
-    folder = tmp_path / "sounds #1"
-    folder.mkdir()
-    t = np.arange(24_000) / 48_000
-    rng = np.random.default_rng(1)
-    soundfile.write(folder / "Ton ü.wav", 0.5 * np.sin(2 * np.pi * 220 * t), 48_000)
-    soundfile.write(folder / "noise 100%.flac", 0.2 * rng.standard_normal(24_000), 48_000)
-    (folder / "broken.wav").write_bytes(b"RIFF")
-    return folder
-
-
 def test_the_real_engine_scans_answers_and_plays_in_the_window(
-    qtbot: Any, qapp: Any, tmp_path: Path, sounds: Path, theme: Any
+    qtbot: Any, qapp: Any, tmp_path: Path, library: Library, theme: Any
 ) -> None:
     """From the first run to a heard clip, through the real process border and the real player."""
-    from soundsearch.gui import app
-    from soundsearch.settings import Places
-
     places = Places(tmp_path / "data")
     places.create()
     window = app.build(qapp, places)
@@ -131,7 +117,7 @@ def test_the_real_engine_scans_answers_and_plays_in_the_window(
     window.start()
     try:
         qtbot.waitUntil(window.first_run.isVisible, timeout=20_000)
-        window._bridge.scan(str(sounds))
+        window._bridge.scan(str(library.sounds))
         qtbot.waitUntil(lambda: not window._bridge.jobs and window.center.model.rowCount() == 2, timeout=60_000)
         qtbot.waitUntil(lambda: window.center.is_settled)
         qtbot.waitUntil(lambda: window.panel._failed.text() == "1 file cannot be read")
@@ -143,27 +129,25 @@ def test_the_real_engine_scans_answers_and_plays_in_the_window(
         assert clip is not None and len(clip.peaks) > 0
         qtbot.waitUntil(lambda: window.player.is_settled and window._audition.duration_s > 0)
         assert window._audition.duration_s == pytest.approx(0.5, abs=0.01)
-        window.center.search_bar.add_sounds((str(sounds / "Ton ü.wav"),))
+        window.center.search_bar.add_sounds((str(library.sounds / library.names[1]),))
         qtbot.waitUntil(lambda: bool(window.center._shown.likes) and window.center.is_settled)  # type: ignore[union-attr]
         window.center.search_bar.clear()
-        window.center.search_bar.find_similar(str(sounds / "Ton ü.wav"))
+        window.center.search_bar.find_similar(str(library.sounds / library.names[1]))
         qtbot.waitUntil(lambda: window.center.is_settled)
         best = window.center.model.clip(0)
-        assert best is not None and best.name == "Ton ü.wav"
+        assert best is not None and best.name == library.names[1]
     finally:
         window.close()
         window.deleteLater()
 
 
-def test_a_picture_needs_no_display(tmp_path: Path, sounds: Path) -> None:
-    command = [sys.executable, "-m", "soundsearch", "--data-dir", str(tmp_path / "data"), "scan", str(sounds)]
-    subprocess.run(command, cwd=REPOSITORY, env=environment(), check=True, capture_output=True, timeout=60)
+def test_a_picture_needs_no_display(tmp_path: Path, library: Library) -> None:
     made = tmp_path / "window.png"
     env = {k: v for k, v in environment().items() if k not in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")}
     code = "import sys; from pathlib import Path; from soundsearch.gui import app\n"
     code += "app.picture(sys.argv[1], Path(sys.argv[2]), 'noise', (640, 480))"
     subprocess.run(
-        [sys.executable, "-c", code, str(made), str(tmp_path / "data")],
+        [sys.executable, "-c", code, str(made), str(library.data)],
         cwd=REPOSITORY,
         env=env,
         check=True,
@@ -172,26 +156,19 @@ def test_a_picture_needs_no_display(tmp_path: Path, sounds: Path) -> None:
     )
     header = made.read_bytes()[:24]
     assert (int.from_bytes(header[16:20]), int.from_bytes(header[20:24])) == (640, 480)
-    assert not (tmp_path / "data" / "window.ini").exists()
+    assert not (library.data / "window.ini").exists()  # a picture leaves what is remembered as it was
     assert re.search(rb"IDAT", made.read_bytes())
 
 
-def test_a_killed_engine_is_started_again(qtbot: Any, qapp: Any, tmp_path: Path, sounds: Path, theme: Any) -> None:
-    from soundsearch.gui import app
-    from soundsearch.settings import Places
-
-    places = Places(tmp_path / "data")
-    places.create()
-    window = app.build(qapp, places)
+def test_a_killed_engine_is_started_again(qtbot: Any, qapp: Any, library: Library, theme: Any) -> None:
+    window = app.build(qapp, Places(library.data))
+    window.silence()
     window.show()
     window.start()
     try:
-        qtbot.waitUntil(window.first_run.isVisible, timeout=20_000)
-        window._bridge.scan(str(sounds))
-        qtbot.waitUntil(lambda: not window._bridge.jobs and window.center.model.rowCount() == 2, timeout=60_000)
-        first = window._bridge._client.process_id  # type: ignore[attr-defined]
+        qtbot.waitUntil(lambda: window.center.model.rowCount() == 2, timeout=20_000)
         with qtbot.waitSignal(window._bridge.lost, timeout=20_000) as lost:
-            os.kill(first, signal.SIGKILL)
+            os.kill(window._bridge._client.process_id, signal.SIGKILL)  # type: ignore[attr-defined]
         assert lost.args == [True]
         assert "was started again" in window.center.notices.text.text()
         window.center.search_bar.box.setText("noise")
@@ -200,4 +177,3 @@ def test_a_killed_engine_is_started_again(qtbot: Any, qapp: Any, tmp_path: Path,
     finally:
         window.close()
         window.deleteLater()
-    shutil.rmtree(tmp_path / "data", ignore_errors=True)
