@@ -11,9 +11,10 @@ from soundsearch.records import FloatArray
 
 FRAME_SAMPLES = 1024  # of the transform that tells the brightness
 FRAMES_PER_COLUMN = 2
+HOP_SAMPLES = 512
 LOW_HZ, HIGH_HZ = 100.0, 12_000.0  # brightness 0 and 255
 SILENCE = 1e-10  # power below which a column has no colour of its own
-TRANSFORM_ROWS = 512  # frames transformed at once
+TRANSFORM_ROWS = 128  # frames transformed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,56 +50,60 @@ class Peaks:
 
 
 class PeakBuilder:
-    """Makes the peaks of a clip that comes in pieces, so that hours need no more memory than a piece."""
+    """Makes the peaks of a clip that comes in pieces, so that hours need no more memory than a piece.
+
+    Brightness is measured in frames of FRAME_SAMPLES, at most FRAMES_PER_COLUMN of them in a column, and no closer than
+    HOP_SAMPLES: narrower columns share a frame.
+    """
 
     def __init__(self, n_samples: int, sample_rate: int, n_columns: int) -> None:
-        self._rate = sample_rate
         self._edges = np.arange(n_columns + 1) * n_samples // n_columns
+        self._hop = max(HOP_SAMPLES, n_samples // (n_columns * FRAMES_PER_COLUMN))
         self._low = np.full(n_columns, np.inf, np.float32)
         self._high = np.full(n_columns, -np.inf, np.float32)
-        self._spectrum_sum = np.zeros(n_columns)
-        self._weighted_sum = np.zeros(n_columns)
+        self._power = np.zeros(n_samples // self._hop + 2)  # of each frame
+        self._moment = np.zeros(n_samples // self._hop + 2)  # power times frequency
+        self._window = np.hanning(FRAME_SAMPLES)
+        self._frequencies = np.arange(FRAME_SAMPLES // 2 + 1) * (sample_rate / FRAME_SAMPLES)
         self._seen = 0
 
     def add(self, samples: FloatArray) -> None:
         """Take the next samples of the clip, mono, shape (n,)."""
-        begin, end = self._seen, self._seen + len(samples)
-        self._seen = end
+        begin, end = self._seen, min(self._seen + len(samples), int(self._edges[-1]))
+        self._seen += len(samples)
+        if begin >= end:
+            return  # the clip is longer than announced
         columns = np.arange(
-            max(0, int(np.searchsorted(self._edges, begin, side="right")) - 1),
-            min(len(self._low), int(np.searchsorted(self._edges, end, side="left"))),
+            np.searchsorted(self._edges, begin, side="right") - 1, np.searchsorted(self._edges, end, side="left")
         )
-        if not len(columns) or not len(samples):
-            return
-        starts = np.clip(self._edges[columns] - begin, 0, len(samples) - 1)
+        starts = np.maximum(self._edges[columns] - begin, 0)
         self._low[columns] = np.minimum(self._low[columns], np.minimum.reduceat(samples, starts))
         self._high[columns] = np.maximum(self._high[columns], np.maximum.reduceat(samples, starts))
-        self._add_spectra(samples, columns, starts)
+        self._add_spectra(samples, begin, np.arange(-(-begin // self._hop), -(-end // self._hop)))
 
-    def _add_spectra(self, samples: FloatArray, columns: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> None:
-        """Sum the power of a few frames of each column, and the power weighted by frequency."""
+    def _add_spectra(self, samples: FloatArray, begin: int, frames: npt.NDArray[np.int64]) -> None:
+        """Measure the frames that begin in these samples, the first of which is number `begin`."""
         if len(samples) < FRAME_SAMPLES:
             samples = np.pad(samples, (0, FRAME_SAMPLES - len(samples)))
-        ends = np.append(starts[1:], len(samples))
-        parts = (np.arange(FRAMES_PER_COLUMN) + 0.5) / FRAMES_PER_COLUMN
-        at = (starts[:, None] + (ends - starts)[:, None] * parts).astype(np.int64) - FRAME_SAMPLES // 2
-        at = np.clip(at.ravel(), 0, len(samples) - FRAME_SAMPLES)
-        window = np.hanning(FRAME_SAMPLES).astype(np.float32)
-        frequencies = np.arange(FRAME_SAMPLES // 2 + 1) * (self._rate / FRAME_SAMPLES)
+        starts = np.minimum(frames * self._hop - begin, len(samples) - FRAME_SAMPLES)
         view = np.lib.stride_tricks.sliding_window_view(samples, FRAME_SAMPLES)
-        owner = np.repeat(columns, FRAMES_PER_COLUMN)
-        for row in range(0, len(at), TRANSFORM_ROWS):
-            spectrum = np.fft.rfft(np.clip(view[at[row : row + TRANSFORM_ROWS]], -8, 8) * window)
+        for row in range(0, len(frames), TRANSFORM_ROWS):
+            part = slice(row, row + TRANSFORM_ROWS)
+            spectrum = np.fft.rfft(np.clip(view[starts[part]], -8, 8) * self._window)
             power = np.square(spectrum.real) + np.square(spectrum.imag)
             power[:, 0] = 0  # a constant offset is no sound
-            np.add.at(self._spectrum_sum, owner[row : row + TRANSFORM_ROWS], power.sum(1))
-            np.add.at(self._weighted_sum, owner[row : row + TRANSFORM_ROWS], power @ frequencies)
+            self._power[frames[part]] = power.sum(axis=1)
+            self._moment[frames[part]] = power @ self._frequencies
 
     def finish(self) -> Peaks:
         """Return the peaks; columns that got no samples are flat."""
         seen = self._low <= self._high
-        loud = self._spectrum_sum > SILENCE
-        centroid = np.divide(self._weighted_sum, self._spectrum_sum, out=np.full(len(seen), LOW_HZ), where=loud)
+        first = self._edges[:-1] // self._hop
+        last = np.maximum(first + 1, -(-self._edges[1:] // self._hop))
+        ranges = np.stack([first, last], axis=1).ravel()  # reduceat sums from each to the next: every second counts
+        power, moment = (np.add.reduceat(sums, ranges)[::2] for sums in (self._power, self._moment))
+        loud = power > SILENCE
+        centroid = np.divide(moment, power, out=np.full(len(seen), LOW_HZ), where=loud)
         octaves = np.log(np.clip(centroid, LOW_HZ, HIGH_HZ) / LOW_HZ) / np.log(HIGH_HZ / LOW_HZ)
         return Peaks(
             _to_int8(np.where(seen, self._low, 0)), _to_int8(np.where(seen, self._high, 0)), _to_uint8(octaves)

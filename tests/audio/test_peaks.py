@@ -35,6 +35,13 @@ def test_silence_has_no_brightness_and_an_offset_is_no_sound() -> None:
         assert not peaks(samples, RATE).brightness[2:-2].any()
 
 
+def test_silence_after_a_loud_sound_has_no_colour() -> None:
+    samples = np.concatenate([tone(4000, 5), np.zeros(5 * 48_000, np.float32)])
+    found = peaks(samples, RATE, 2000)
+    assert (found.brightness[:990] > 150).all()
+    assert not found.brightness[1010:].any()
+
+
 def test_bytes_and_back() -> None:
     found = peaks(NOISE, RATE, 2000)
     again = Peaks.from_bytes(found.to_bytes())
