@@ -156,6 +156,8 @@ def _readable_blocks(file: BinaryIO, start_s: float) -> Iterator[tuple[int, Floa
         reader.close()
     if finished:
         return
+    if begin >= reader.info.frames > 0:
+        raise _nothing(begin, reader.info)
     try:
         reader = ContainerReader(file)
         same = (reader.info.sample_rate, reader.info.channels) == (rate, channels)
@@ -204,17 +206,19 @@ def _open(path: str) -> Iterator[BinaryIO]:
     except ValueError as err:  # a NUL in the path
         raise cannot_open(FileNotFoundError()) from err
     with file:
-        yield file
+        try:
+            yield file
+        except OSError as err:
+            raise cannot_open(err) from err
 
 
 def _clean(block: FloatArray) -> bool:
     """Make a block finite in place; False if not one of its samples was."""
-    # One pass tells for nearly every block that there is nothing to do: a sum is finite only if all samples are.
-    if np.isfinite(np.abs(block).max(initial=0)) and not np.isnan(block).any():
-        np.clip(block, -LOUDEST, LOUDEST, out=block)
+    peak = np.abs(block).max(initial=0)  # not finite if only one sample is not
+    if peak <= LOUDEST:
         return True
     finite = np.isfinite(block)
-    np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    block[~finite] = 0
     np.clip(block, -LOUDEST, LOUDEST, out=block)
     return bool(finite.any())
 

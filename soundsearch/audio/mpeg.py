@@ -3,7 +3,6 @@
 libsndfile believes the claim, or guesses from the first bit rate when there is none, and stops reading there.
 """
 
-import mmap
 import os
 import struct
 from typing import BinaryIO
@@ -16,34 +15,41 @@ KILOBITS = {
     (False, LAYER_2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
 }
 RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}  # by version bits
+PART_BYTES = 1 << 20  # read at once
 PADDING = 5248  # samples that encoder and decoder together may add: MP3's usual 1105 + 1152, and more
 
 
-def claim_is_wrong(file: BinaryIO, claimed: int) -> bool:
-    """True when the frames of an MPEG file hold clearly more or fewer samples than its header claims."""
-    counted = count_samples(file)
-    return counted > 0 and not counted - PADDING <= claimed <= counted
+def survey(file: BinaryIO) -> int | None:
+    """Count the samples of a file that looks like MPEG audio; None for others.
 
-
-def upsets_libsndfile(file: BinaryIO) -> bool:
-    """True for what looks like MPEG audio, but would make libsndfile's MP3 decoder write to the standard error.
-
-    That is a file without a single frame, or one of another size than its first frame says: truncated, as a rule.
+    0 for what would make libsndfile's MP3 decoder write to the standard error: AAC, a file without a single frame, or
+    one of another size than its first frame says, as a rule a truncated one.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(10)
     if head[:3] != b"ID3" and not (len(head) > 2 and head[0] == 0xFF and head[1] >= 0xE0):
-        return False
-    if not count_samples(file):
-        return True
+        return None
+    if _is_adts(head):
+        return 0
     file.seek(_first_frame(head))
     frame = file.read(192)
     at = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if at < 0 or len(frame) < at + 16:
-        return False
-    flags, _, claimed = struct.unpack(">III", frame[at + 4 : at + 16])
-    return bool(flags & 3 == 3 and abs(size - claimed) > size // 200)
+    if at >= 0 and len(frame) >= at + 16:
+        flags, _, claimed = struct.unpack(">III", frame[at + 4 : at + 16])
+        if flags & 3 == 3 and abs(size - claimed) > size // 200:
+            return 0
+    return count_samples(file)
+
+
+def agrees(counted: int, claimed: int) -> bool:
+    """True when a header's claim can be true: players leave out what encoder and decoder add at the ends."""
+    return counted - PADDING <= claimed <= counted
+
+
+def _is_adts(head: bytes) -> bool:
+    """True for AAC, whose frames begin like those of MP3 but with a layer of 0."""
+    return head[0] == 0xFF and head[1] & 0xF6 == 0xF0
 
 
 def _first_frame(head: bytes) -> int:
@@ -56,14 +62,19 @@ def count_samples(file: BinaryIO) -> int:
 
     Source: ISO/IEC 11172-3, 2.4.2.3; ID3v2.4, 3.1.
     """
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        position, samples = _first_frame(data[:10]), 0
-        while 0 <= position < len(data) - 4:
-            size, count = _frame(data[position + 1], data[position + 2]) if data[position] == 0xFF else (0, 0)
+    file.seek(0)
+    file.seek(_first_frame(file.read(10)))
+    samples = at = 0
+    data = b""
+    while part := file.read(PART_BYTES):  # not mapped: a file that shrinks meanwhile would end the process
+        data, at = data[at:] + part, max(0, at - len(data))
+        while at < len(data) - 4:
+            size, count = _frame(data[at + 1], data[at + 2]) if data[at] == 0xFF else (0, 0)
             if size:
-                position, samples = position + size, samples + count
+                at, samples = at + size, samples + count
             else:
-                position = data.find(b"\xff", position + 1)
+                found = data.find(b"\xff", at + 1)
+                at = found if found >= 0 else len(data)
     return samples
 
 

@@ -223,7 +223,8 @@ class Player:
                 busy = self._step()
             except Exception:
                 log.exception("the player stumbled")
-                self._request, busy = None, False
+                self._request = self._play_from = self._track = None
+                busy = False
             if not busy:
                 with self._wish:
                     if not (self._closing or self._request is not None or self._is_waiting()):

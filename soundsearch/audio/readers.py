@@ -78,8 +78,9 @@ class SoundFileReader:
     """WAV, AIFF, FLAC, Ogg, MP3 and what else libsndfile knows."""
 
     def __init__(self, file: BinaryIO) -> None:
-        if mpeg.upsets_libsndfile(file):
-            raise Unreadable("MPEG audio with a damaged header")
+        counted = mpeg.survey(file)  # before the descriptor belongs to libsndfile
+        if counted == 0:
+            raise Unreadable("not MPEG audio that libsndfile should read")
         file.seek(0)
         try:
             # A file descriptor takes every path, and hides the extension, by which libsndfile would read some
@@ -91,7 +92,7 @@ class SoundFileReader:
         frames = max(0, int(self._file.frames))
         try:
             check_shape(rate, channels)
-            if self._file.format == "MP3" and mpeg.claim_is_wrong(file, frames):
+            if counted and self._file.format == "MP3" and not mpeg.agrees(counted, frames):
                 raise Unreadable("the header lies about the length")
         except Exception:
             self.close()
