@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from soundsearch.audio.features import FrontEnd
 from soundsearch.errors import TrainingError
-from soundsearch.model.bundle import write_manifest
+from soundsearch.model.bundle import MANIFEST, write_manifest
 from soundsearch.model.mobilenet import MODEL_TYPE
 from trainer.data import Item
 from trainer.text import TOKENIZER_FILES, TextTower
@@ -91,6 +91,21 @@ def export(
         write_manifest(folder, licence=LICENCE, front_end=front_end, **about)
     except OSError as err:
         raise TrainingError(f"Cannot write the model to {folder}: {err.strerror}.", "Choose another folder.") from err
+
+
+def record(folder: Path, name: str, measured: Mapping[str, Any]) -> None:
+    """Keep a measurement in the manifest of a bundle, under `metrics`.
+
+    Raises:
+        TrainingError: If the folder has no manifest, or it cannot be written.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest.setdefault("metrics", {})[name] = measured
+        path.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    except (OSError, ValueError) as err:
+        raise TrainingError(f"Cannot write the measurement to {path}: {err}.", "Leave out --record.") from err
 
 
 def _write_credits(path: Path, items: Sequence[Item]) -> None:

@@ -50,12 +50,13 @@ def _parser() -> argparse.ArgumentParser:
 
     measure = commands.add_parser("eval", parents=[common], help="measure a model on captioned clips")
     measure.add_argument("bundle", type=Path, help="model folder")
-    measure.add_argument("manifest", type=Path, help="CSV or JSONL with path and caption, as docs/model-card.md says")
+    measure.add_argument("manifest", type=Path, help="CSV or JSONL with path and caption")
     measure.add_argument("--split", default="", help="only rows with this split, as val")
     measure.add_argument(
         "--class-column", default="esc_class", help="column of the zero-shot check (default: %(default)s)"
     )
     measure.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    measure.add_argument("--record", action="store_true", help="also write the result into the model's manifest")
     measure.set_defaults(command=_eval, as_text=_eval_text)
     return parser
 
@@ -120,6 +121,7 @@ def _eval(options: argparse.Namespace) -> dict[str, Any]:
     from soundsearch.model.bundle import Bundle
     from soundsearch.model.clap import ClapEncoder
     from trainer import data, evaluate
+    from trainer.checkpoint import record
 
     bundle = Bundle.open(options.bundle)
     items = data.read_manifest(options.manifest, options.class_column)
@@ -135,7 +137,10 @@ def _eval(options: argparse.Namespace) -> dict[str, Any]:
             _say(options, f"{start + len(part)} of {len(items)} clips")
     wanted = evaluate.wanted_texts(items)
     texts = dict(zip(wanted, encoder.embed_texts(wanted), strict=True))
-    return {"model": bundle.name, "bundle_id": bundle.id, **evaluate.report(items, np.stack(rows), texts)}
+    measured = evaluate.report(items, np.stack(rows), texts)
+    if options.record:
+        record(options.bundle, f"{options.manifest.stem} {options.split}".strip(), measured)
+    return {"model": bundle.name, "bundle_id": bundle.id, **measured}
 
 
 def _eval_text(result: dict[str, Any]) -> str:

@@ -39,7 +39,7 @@ class DistilConfig:
     weight_decay: float = 1e-2
     max_gradient: float = 5.0  # norm at which gradients are cut
     dropout: float = 0.2  # of the pooled features
-    norm_momentum: float = 1e-4  # how fast the batch normalisation's statistics follow the training data
+    norm_momentum: float = 1e-3  # how fast the batch normalisation's statistics follow the training data
     blend: float = 1.0  # share of the trained weights in what is written; the rest is the start (WiSE-FT)
     # Losses
     temperature: float = 0.07  # at the start; learned

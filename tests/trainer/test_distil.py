@@ -137,7 +137,9 @@ def test_command_line_makes_a_bundle_and_measures_it(
     measured = json.loads(capsys.readouterr().out)
     assert measured["clips"] == 5 and measured["bundle_id"] == bundle.id
     assert 0 <= measured["text_to_audio"]["recall_1"]["value"] <= 1
-    assert cli.main(["eval", str(out), str(manifest), "--split", "val", "--quiet"]) == 0
+    assert cli.main(["eval", str(out), str(manifest), "--split", "val", "--quiet", "--record"]) == 0
+    assert json.loads((out / "soundsearch.json").read_text())["metrics"]["clips val"]["clips"] == 1
+    assert Bundle.open(out).id == bundle.id, "a measurement does not change what embeddings are"
     assert capsys.readouterr().out.startswith("small: 1 clips\n")
 
 

@@ -22,7 +22,7 @@ def test_parameter_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channels", "expected"), [(16, 8), (24, 8), (40, 16), (80, 32), (112, 48), (160, 64), (672, 272)]
+    ("channels", "expected"), [(16, 8), (24, 16), (40, 16), (80, 32), (112, 48), (160, 64), (672, 272)]
 )
 def test_widths_are_rounded_to_eights_without_losing_a_tenth(channels: int, expected: int) -> None:
     assert scaled(channels, 0.4) == expected
