@@ -98,9 +98,11 @@ class Center(QWidget):
         """True if the results answer the query, and every clip on screen is here."""
         if self._shown != self._asked or self._slow.isActive():
             return False
-        rows = range(self.results.rowAt(0), self.results.rowAt(self.results.viewport().height() - 1) + 1)
-        last = self.model.rowCount() - 1
-        return all(self.model.clip(row) is not None for row in rows if 0 <= row <= last)
+        if not self.model.rowCount():
+            return True
+        first, last = self.results.rowAt(0), self.results.rowAt(self.results.viewport().height() - 1)
+        rows = range(first, (last if last >= 0 else self.model.rowCount() - 1) + 1)
+        return first >= 0 and all(self.model.clip(row) is not None or self.model.is_gone(row) for row in rows)
 
     def start(self) -> None:
         """Ask for the library and list it."""

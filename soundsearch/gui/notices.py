@@ -81,12 +81,14 @@ class Notices(QObject):
     def _take_status(self, status: LibraryStatus) -> None:
         first = self._status is None
         self._status = status
-        if first and status.pending and not self._bridge.jobs:
+        another_model = bool(status.clips > status.failed + status.missing and not status.embedded)
+        if first and (status.pending or another_model) and not self._bridge.jobs:
+            left = f"{wording.count(status.pending, 'clip')} still to be analysed. The scan goes on where it stopped."
             self._bar.put(
                 Notice(
                     "unfinished",
-                    f"{wording.count(status.pending, 'clip')} still to be analysed. The scan goes on where it stopped.",
-                    "Go on",
+                    "This model has not heard your sounds yet." if another_model else left,
+                    "Scan" if another_model else "Go on",
                     lambda: self._bridge.scan(),
                     "Later",
                     icon="refresh",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -224,7 +224,9 @@ class SearchBar(QWidget):
         if watched is self.box:
             if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
                 self._mark(self.field, "focused", event.type() == QEvent.Type.FocusIn)
-                if event.type() == QEvent.Type.FocusOut:
+                assert isinstance(event, QFocusEvent)
+                passing = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
+                if event.type() == QEvent.Type.FocusOut and event.reason() not in passing:
                     self.box.home(False)  # where it is narrow, the beginning says more than the end
             elif event.type() == QEvent.Type.KeyPress:
                 assert isinstance(event, QKeyEvent)

@@ -72,10 +72,10 @@ STYLE = """
 QMainWindow, QDialog, #page {{ background: {base}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; padding: 4px 8px; }}
 #panel, #player, #status {{ background: {panel}; }}
+#panel {{ border-right: 1px solid {line}; }}
 #player {{ border-top: 1px solid {line}; }}
 #status {{ border-top: 1px solid {line}; }}
 #searchBar {{ background: {base}; }}
-#drawer {{ background: {panel}; border-right: 1px solid {line}; }}
 
 QLabel {{ background: transparent; }}
 QLabel[tone="muted"] {{ color: {muted}; }}
@@ -149,7 +149,7 @@ QScrollBar::handle:hover {{ background: {muted}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 
-QSplitter::handle {{ background: {line}; }}
+QSplitter::handle {{ background: {base}; }}
 QSplitter::handle:horizontal {{ width: 1px; }}
 
 QSlider {{ border: 2px solid transparent; border-radius: 4px; }}
