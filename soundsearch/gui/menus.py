@@ -70,6 +70,10 @@ def _fill(menu: QMenu, items: tuple[Item, ...], theme: Theme) -> None:
         menu.addAction(action)
 
 
+def _nothing() -> None:
+    """What choosing the model that is active already does."""
+
+
 def model_items(
     models: tuple[ModelInfo, ...], use: Callable[[str], None], download: Callable[[str], None], busy: set[str]
 ) -> tuple[Item, ...]:
@@ -77,7 +81,9 @@ def model_items(
     if not models:
         return (Item("Looking for models"),)
     installed = tuple(
-        Item(m.title, partial(use, m.name), checked=m.active, tip=m.description) for m in models if m.installed
+        Item(m.title, _nothing if m.active else partial(use, m.name), checked=m.active, tip=m.description)
+        for m in models
+        if m.installed
     )
     rest = tuple(
         Item(

@@ -190,6 +190,11 @@ class Theme(QObject):
     def choose(self, choice: str) -> None:
         """Change to "system", "dark" or "light"."""
         self._choice = choice
+        hints = QGuiApplication.styleHints()  # for what is not ours: title bars, the system's dialogs
+        if choice == "system":
+            hints.unsetColorScheme()
+        else:
+            hints.setColorScheme(Qt.ColorScheme.Dark if choice == "dark" else Qt.ColorScheme.Light)
         self._apply()
 
     @property

@@ -131,6 +131,21 @@ def first_run(stage: Stage) -> None:
         stage.save("first-run-320", window)
 
 
+def docs(stage: Stage) -> None:
+    """What docs/pictures holds; made on a machine with a sound output."""
+    with stage.window(stage.engine()) as window:
+        stage.ask(window, Draft(QUERY), 1)
+        stage.save("window", window)
+    with stage.window(stage.engine(), (900, 600), "light") as window:
+        stage.ask(window, Draft(QUERY), 1)
+        stage.save("window-light", window)
+    with stage.window(stage.engine(), (320, 640)) as window:
+        stage.ask(window, Draft(QUERY), 1)
+        stage.save("window-narrow", window)
+    with stage.window(FakeEngine(), (900, 600)) as window:
+        stage.save("first-run", window)
+
+
 def scanning(stage: Stage) -> None:
     engine = stage.engine(0.4)
     engine.embedded = 0
@@ -261,8 +276,8 @@ def main() -> None:
         subprocess.run([*command, str(resource("demo"))], check=True)
         stage = Stage(out, data, names)
         stage.learn(m.Search(QUERY))
-        for scene in (first_run, scanning, results, similar, notices, errors, menus):
-            if not names or scene.__name__ in names:
+        for scene in (docs, first_run, scanning, results, similar, notices, errors, menus):
+            if scene.__name__ in names or (not names and scene is not docs):
                 scene(stage)
         if not names and not os.environ.get("QT_SCALE_FACTOR"):
             double = {**os.environ, "QT_SCALE_FACTOR": "2", "PICTURES_DATA": str(data)}

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
@@ -177,3 +179,35 @@ def test_a_killed_engine_is_started_again(qtbot: Any, qapp: Any, library: Librar
     finally:
         window.close()
         window.deleteLater()
+
+
+def test_a_selected_row_is_heard_at_once(
+    qtbot: Any, qapp: Any, library: Library, theme: Any, sound_server: Any, tmp_path: Path
+) -> None:
+    """Through the real engine, player and sound server; the null sink tells what was played."""
+    shutil.copytree(library.data, tmp_path / "data")
+    window = app.build(qapp, Places(tmp_path / "data"))
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    window.start()
+    try:
+        qtbot.waitUntil(lambda: window.center.model.rowCount() == 2 and window.center.is_settled, timeout=20_000)
+        qtbot.waitUntil(lambda: window._audition._player is not None)
+        with sound_server.recorder() as recorder:
+            window.center.results.enter()
+            qtbot.keyClick(window.center.results, Qt.Key.Key_Down)  # the second clip, a tone, cuts the first, noise
+            qtbot.waitUntil(lambda: window._audition.state == "playing")
+            qtbot.waitUntil(lambda: window.player.wave.position_s > 0)
+            qtbot.waitUntil(lambda: window._audition.state == "idle")
+            qtbot.keyClick(window.center.results, Qt.Key.Key_Space)
+            qtbot.waitUntil(lambda: window._audition.state == "playing")
+            qtbot.keyClick(window.center.results, Qt.Key.Key_Escape)
+            qtbot.waitUntil(lambda: window._audition.state == "idle")
+    finally:
+        window.close()
+        window.deleteLater()
+    heard = recorder.heard[:, 0]
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
+    assert np.fft.rfftfreq(len(heard), 1 / 48_000)[spectrum.argmax()] == pytest.approx(220, abs=3)
+    assert 0.4 < np.count_nonzero(np.abs(heard) > 0.05) / 48_000 < 1.2
