@@ -25,12 +25,13 @@ from trainer.text import TextTower
 RATE = FRONT_END.sample_rate
 SMALL = DistilConfig(
     steps=40, batch_size=8, warmup_steps=4, tower_rate=2e-3, tower_projection_rate=4e-3, projection_steps=0, dropout=0,
-    class_weight=0, anchor_weight=0, mix_share=0, real_share=0, near_text=1.01,
+    class_weight=0, anchor_weight=0, mix_share=0, real_share=0, near_text=1.01, norm_momentum=1e-4,
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def towers(text_folder: Path, teacher_folder: Path):
+    torch.set_num_threads(1)  # so that the same seed gives the same run on every machine's number of cores
     text = TextTower(text_folder)
     return load_teacher(teacher_folder, text, bundle_config(text)), text
 
