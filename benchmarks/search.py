@@ -1,4 +1,4 @@
-"""Exact search against HNSW: milliseconds a query and recall@10, for audio queries and for text queries off to the side.
+"""Exact search against HNSW: milliseconds a query and recall@10, for audio queries and text queries off to the side.
 
 Run: python -m benchmarks.search [CLIPS ...]; prints JSON. The vectors are synthetic: clusters on the sphere, and text
 queries that lie away from them as those of CLAP models do.

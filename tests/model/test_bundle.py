@@ -85,7 +85,7 @@ def test_models_are_found_by_name_or_folder(folder: Path) -> None:
     store = ModelStore(folder.parent, NOWHERE)
     assert store.open("starter").dimension == 384
     assert store.open(str(folder)).folder == folder
-    with pytest.raises(ModelError, match="no model 'mine'"):
+    with pytest.raises(ModelError, match="no model called 'mine'"):
         store.open("mine")  # no manifest yet: a folder that is half there is not offered
     manifest(folder)
     assert store.open("mine").folder == folder
