@@ -31,6 +31,7 @@ from soundsearch.gui.notices import Notices
 from soundsearch.gui.pages import FirstRun
 from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.preferences import Preferences
+from soundsearch.gui.search_bar import MAX_EXAMPLES
 from soundsearch.gui.status_line import StatusLine
 from soundsearch.gui.theme import Theme
 from soundsearch.records import Clip, ClipState, LibraryStatus, ModelInfo, Root
@@ -447,7 +448,7 @@ class MainWindow(QMainWindow):
         if dropped.files and not self.center.is_first_run:
             left_out = self.center.search_bar.add_sounds(dropped.files)
             if left_out:
-                self.status_line.tell(f"A query holds 16 sounds: {left_out} left out")
+                self.status_line.tell(f"A query holds {MAX_EXAMPLES} sounds: {left_out} left out")
         elif dropped.files:
             self.status_line.tell("Choose a folder first: there is nothing to compare with yet")
 

@@ -36,7 +36,7 @@ class Notices(QObject):
         bridge.job_started.connect(lambda _: bar.take("unfinished"))
         bridge.job_ended.connect(self._job_ended)
         bridge.model_used.connect(self._model_used)
-        bridge.failed.connect(self.tell_failure)
+        bridge.failed.connect(self._request_failed)
         bridge.lost.connect(self._lost)
         if trouble := preferences.trouble:
             self.tell_failure(trouble.message, trouble.hint)
@@ -44,6 +44,10 @@ class Notices(QObject):
     def tell_failure(self, message: str, hint: str) -> None:
         """What was asked for could not be done."""
         self._bar.put(Notice("failure", f"{message} {hint}".strip(), icon="warning", token="error"))
+
+    def _request_failed(self, message: str, hint: str) -> None:
+        if self._status:  # before there is a library the page in its place says it
+            self.tell_failure(message, hint)
 
     def offer_scan(self, folders: tuple[str, ...]) -> None:
         """Folders were dropped: scan them?"""
@@ -105,7 +109,7 @@ class Notices(QObject):
         status = self._status
         if not status or not status.embedded or self._bridge.jobs or self._preferences.flag(OFFERED, False):
             return
-        if self.is_quiet or (self._bar.current and self._bar.current.key == "offer"):
+        if self.is_quiet or self._bar.holds("offer"):
             return
         for model in self._models:
             if model.recommended and not model.installed:

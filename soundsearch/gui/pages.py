@@ -189,6 +189,10 @@ class NoticeBar(QFrame):
         """What is shown."""
         return self._notices[0] if self._notices else None
 
+    def holds(self, key: str) -> bool:
+        """Whether a notice is shown or waits."""
+        return any(notice.key == key for notice in self._notices)
+
     def put(self, notice: Notice) -> None:
         """Show a notice at once, in front of those that wait."""
         self._notices = [notice, *(n for n in self._notices if n.key != notice.key)]

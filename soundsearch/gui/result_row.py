@@ -46,8 +46,9 @@ class RowDelegate(QStyledItemDelegate):
         cell = QRect(option.rect)
         painter.save()
         if row == self._model.weak_from:
-            self._paint_break(painter, QRect(cell.left(), cell.top(), cell.width(), BREAK_HEIGHT))
-            cell.setTop(cell.top() + BREAK_HEIGHT)
+            band = self._theme.px(BREAK_HEIGHT)
+            self._paint_break(painter, QRect(cell.left(), cell.top(), cell.width(), band))
+            cell.setTop(cell.top() + band)
         selected = bool(state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(cell, tokens.color("accent_soft"))
@@ -70,10 +71,10 @@ class RowDelegate(QStyledItemDelegate):
         quiet = clip.offline or clip.state in (ClipState.FAILED, ClipState.MISSING)
         inner = cell.adjusted(PADDING, 0, -PADDING, 0)
         if column == Column.NAME and self.stacked:
-            upper = QRect(inner.left(), inner.top() + 4, inner.width(), inner.height() - 30)
+            line, below = self._theme.px(18), self._theme.px(8)
+            upper = QRect(inner.left(), inner.top() + 4, inner.width(), inner.height() - line - below - 4)
             self._paint_waveform(painter, upper, clip, quiet)
-            inner = QRect(inner.left(), inner.bottom() - 25, inner.width(), 18)
-            column = Column.NAME
+            inner = QRect(inner.left(), upper.bottom() + 1, inner.width(), line)
         match column:
             case Column.SOUND:
                 self._paint_waveform(painter, cell.adjusted(PADDING, 4, -4, -4), clip, quiet)

@@ -90,6 +90,7 @@ class ResultsView(QTableView):
         header.setMinimumSectionSize(48)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.sectionResized.connect(self._keep_width)
+        theme.changed.connect(self._fit)
         model.clips_arrived.connect(self._chosen_arrived)
         self.selectionModel().selectionChanged.connect(self._selection_changed)
         self.clicked.connect(self._click)
@@ -229,14 +230,15 @@ class ResultsView(QTableView):
 
     def _fit(self) -> None:
         width = self.viewport().width()
-        stacked = width < STACKED_BELOW
+        px = self._theme.px  # a larger system font needs more room everywhere
+        stacked = width < px(STACKED_BELOW)
         self.delegate.stacked = stacked
         header = self.horizontalHeader()
         self._restoring, before = True, self._restoring
         header.setVisible(not stacked)
         self.setColumnHidden(Column.SOUND, stacked)
         for column, least in SHOWN_FROM.items():
-            self.setColumnHidden(column, stacked or width < least)
+            self.setColumnHidden(column, stacked or width < px(least))
         # What is left goes to the folder, whose paths are long; without it to the name.
         stretched = Column.FOLDER if not header.isSectionHidden(Column.FOLDER) else Column.NAME
         for column in (Column.FOLDER, Column.NAME):
@@ -246,24 +248,24 @@ class ResultsView(QTableView):
             if column != stretched and not header.isSectionHidden(column):
                 header.resizeSection(column, self._width(column, width))
         self._restoring = before
-        height = STACKED_ROW_HEIGHT if stacked else ROW_HEIGHT[self._compact]
+        height = px(STACKED_ROW_HEIGHT if stacked else ROW_HEIGHT[self._compact])
         if self.verticalHeader().defaultSectionSize() != height:
             self.verticalHeader().setDefaultSectionSize(height)
             self._tall_row = None
         self._fit_break()
 
     def _width(self, column: Column, of_list: int) -> int:
-        if column == Column.SOUND and of_list < SHOWN_FROM[Column.FOLDER]:
+        if column == Column.SOUND and of_list < self._theme.px(SHOWN_FROM[Column.FOLDER]):
             return NARROW_SOUND
         if column in self._widths:
             return min(self._widths[column], of_list // 2)
         if column in WIDTHS:
-            return WIDTHS[column]
+            return self._theme.px(WIDTHS[column])
         share, least, most = SHARES[column]
         return round(min(max(share * of_list, least), most))
 
     def _keep_width(self, section: int, _old: int, new: int) -> None:
-        wide_enough = self.viewport().width() >= SHOWN_FROM[Column.FOLDER]
+        wide_enough = self.viewport().width() >= self._theme.px(SHOWN_FROM[Column.FOLDER])
         column = Column(section)
         if not self._restoring and wide_enough and column != Column.FOLDER and new:
             self._widths[column] = new
@@ -271,11 +273,11 @@ class ResultsView(QTableView):
     def _fit_break(self) -> None:
         """Give the first weak row the room for its heading."""
         header, weak = self.verticalHeader(), self._model.weak_from
-        height = header.defaultSectionSize()
+        height, band = header.defaultSectionSize(), self._theme.px(BREAK_HEIGHT)
         if self._tall_row not in (None, weak) and self._tall_row < self._model.rowCount():
             header.resizeSection(self._tall_row, height)
-        if weak is not None and header.sectionSize(weak) != height + BREAK_HEIGHT:
-            header.resizeSection(weak, height + BREAK_HEIGHT)
+        if weak is not None and header.sectionSize(weak) != height + band:
+            header.resizeSection(weak, height + band)
         self._tall_row = weak
 
     def _selected_ranges(self) -> list[QItemSelectionRange]:
