@@ -31,10 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="give exactly one JSON value on stdout")
-    common.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser = argparse.ArgumentParser(prog="soundsearch-train", description="Make and measure soundsearch models.")
+    parser.set_defaults(json=False, quiet=False)
+    # Taken before and after the command: a default would let the command's parser undo what stood before it.
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    for taker in (parser, common):
+        taker.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON value on stdout")
+        taker.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help="no progress on stderr")
     parser.add_argument("--version", action="version", version=f"soundsearch-train {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -78,15 +81,18 @@ def _distil(options: argparse.Namespace) -> dict[str, Any]:
     text = TextTower(options.text)
     teacher = load_teacher(options.teacher, text, bundle_config(text))
     items = [item for name in recipe.manifests for item in data.trainable(data.read_manifest(options.data / name))]
-    items = data.without_unreadable(items, lambda message: _say(options, message))
-    recordings = items
-    items = items + synthetic_items(recipe.synthetic_clips, FRONT_END.sample_rate, recipe.seed)
+    recordings, samples = data.readable(
+        items, lambda item: data.load_samples(item, FRONT_END.sample_rate), lambda message: _say(options, message)
+    )
+    data.at_least_one(recordings)
+    generated = synthetic_items(recipe.synthetic_clips, FRONT_END.sample_rate, recipe.seed)
     if recipe.general_midi:
         table = options.recipe.parent / recipe.general_midi
         notes = soundfont.plan_notes(table, recipe.notes_per_program, np.random.default_rng(recipe.seed))
-        items += soundfont.render(notes, Path(recipe.soundfont), FRONT_END.sample_rate)
-    _say(options, f"{len(recordings)} recordings, {len(items) - len(recordings)} generated clips")
-    samples = [data.load_samples(item, FRONT_END.sample_rate) for item in items]
+        generated += soundfont.render(notes, Path(recipe.soundfont), FRONT_END.sample_rate)
+    _say(options, f"{len(recordings)} recordings, {len(generated)} generated clips")
+    items = recordings + generated
+    samples += [data.load_samples(item, FRONT_END.sample_rate) for item in generated]
     shown = [0.0]
     last: list[Step] = []
 
@@ -104,7 +110,7 @@ def _distil(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "bundle": str(options.out),
         "recordings": len(recordings),
-        "generated": len(items) - len(recordings),
+        "generated": len(generated),
         "seconds": round(time.monotonic() - began, 1),
         "last_step": asdict(last[0]),
     }
@@ -124,17 +130,22 @@ def _eval(options: argparse.Namespace) -> dict[str, Any]:
     from trainer.checkpoint import record
 
     bundle = Bundle.open(options.bundle)
-    items = data.read_manifest(options.manifest, options.class_column)
-    items = data.without_unreadable(
-        [item for item in items if options.split in ("", item.split)], lambda message: _say(options, message)
-    )
+    listed = data.read_manifest(options.manifest, options.class_column)
+    listed = [item for item in listed if options.split in ("", item.split)]
     encoder = ClapEncoder(bundle, options.device)
+    items: list[data.Item] = []
     rows: list[FloatArray] = []
-    for start in range(0, len(items), encoder.parallel):
-        part = items[start : start + encoder.parallel]
-        rows.extend(encoder.embed_features([load_features(item.path, bundle.front_end) for item in part]))
-        if start // 100 != (start + len(part)) // 100:
-            _say(options, f"{start + len(part)} of {len(items)} clips")
+    for start in range(0, len(listed), encoder.parallel):
+        kept, heard = data.readable(
+            listed[start : start + encoder.parallel],
+            lambda item: load_features(item.path, bundle.front_end),
+            lambda message: _say(options, message),
+        )
+        items += kept
+        rows.extend(encoder.embed_features(heard))
+        if len(items) // 100 != (len(items) - len(kept)) // 100:
+            _say(options, f"{len(items)} of {len(listed)} clips")
+    data.at_least_one(items)
     wanted = evaluate.wanted_texts(items)
     texts = dict(zip(wanted, encoder.embed_texts(wanted), strict=True))
     measured = evaluate.report(items, np.stack(rows), texts)

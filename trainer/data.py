@@ -6,16 +6,17 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from soundsearch.audio.decode import decode, mono, probe, resample
+from soundsearch.audio.decode import decode, mono, resample
 from soundsearch.errors import DecodeError, TrainingError
 from soundsearch.records import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
+T = TypeVar("T")
 FREE = ("public-domain", "attribution")  # licence classes that weights may be trained on and shipped
 # Names of one thing: without this, clips of the same drum would be counted as wrong for each other.
 _SAME = {
@@ -105,22 +106,31 @@ def trainable(items: Iterable[Item]) -> list[Item]:
     return [item for item in items if item.split == "train" and item.licence_class in FREE and item.author]
 
 
-def without_unreadable(items: Sequence[Item], on_message: Callable[[str], None]) -> list[Item]:
-    """Leave out clips that cannot be opened, and say so: a run is never lost to one bad file.
+def readable(
+    items: Sequence[Item], read: Callable[[Item], T], on_message: Callable[[str], None]
+) -> tuple[list[Item], list[T]]:
+    """Read clips, leaving out those that cannot be, and say so: a run is never lost to one bad file.
 
-    Raises:
-        TrainingError: If none is left.
+    Returns:
+        The items that were read, and what `read` gave for each.
     """
-    kept = []
+    kept: list[tuple[Item, T]] = []
     for item in items:
         try:
-            probe(item.path)
-            kept.append(item)
+            kept.append((item, read(item)))
         except DecodeError as err:
             on_message(f"Left out {item.path}: {err.message}")
-    if not kept:
+    return [item for item, _ in kept], [value for _, value in kept]
+
+
+def at_least_one(items: Sequence[Item]) -> None:
+    """Refuse to go on with nothing.
+
+    Raises:
+        TrainingError: If there are no items.
+    """
+    if not items:
         raise TrainingError("None of the clips can be used.", "Check the manifest's paths, splits and licences.")
-    return kept
 
 
 def relative_to(items: Sequence[Item], folder: Path) -> list[Item]:

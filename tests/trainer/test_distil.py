@@ -134,7 +134,7 @@ def test_command_line_makes_a_bundle_and_measures_it(
     vector = encoder.embed_audio(synthetic_items(1, RATE, 9)[0].samples)
     assert vector.shape == (384,) and abs(float(np.linalg.norm(vector)) - 1) < 1e-5
 
-    assert cli.main(["eval", str(out), str(manifest), "--quiet", "--json"]) == 0
+    assert cli.main(["--json", "eval", str(out), str(manifest), "--quiet"]) == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured["clips"] == 5 and measured["bundle_id"] == bundle.id
     assert 0 <= measured["text_to_audio"]["recall_1"]["value"] <= 1
