@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from soundsearch.gui.file_exchange import display_name
-from soundsearch.gui.search_bar import FlowLayout
+from soundsearch.gui.flow_layout import FlowLayout
 from soundsearch.gui.theme import Theme
 
 SUGGESTIONS = ("rain on leaves", "a deep kick drum", "door creak")
