@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import soundsearch
 from soundsearch import settings as settings_file
@@ -108,7 +109,7 @@ class Engine:
         chosen = self.chosen
         if self._before is not None and chosen.heard >= self._before.heard:
             self._before = None
-            self._save_settings(replace(self.settings, previous_model=""))
+            self._change_settings(previous_model="")
         return self._before or chosen
 
     def start_loading(self) -> bool:
@@ -131,7 +132,7 @@ class Engine:
         before = self.answering
         self._chosen, self._before = self._open_model(name), before
         self._asked_for = None
-        self._save_settings(replace(self.settings, model=name, previous_model=before.name))
+        self._change_settings(model=name, previous_model=before.name)
         assert self.answering  # which may be the new one already
         return self.models.info(name, name)
 
@@ -152,9 +153,10 @@ class Engine:
             name, self.models.open(name), self._catalogue, self.places.index, self._device, self._precision
         )
 
-    def _save_settings(self, settings: Settings) -> None:
-        self.settings = settings
-        settings_file.save(settings, self.places.settings)
+    def _change_settings(self, **values: Any) -> None:
+        """Change only these, in the file as it is now: the window writes to it too."""
+        self.settings = replace(settings_file.load(self.places.settings), **values)
+        settings_file.save(self.settings, self.places.settings)
 
     # -- scanning
 
