@@ -199,8 +199,14 @@ def wait_for(parent: QObject, condition: Callable[[], bool], timeout_s: float) -
 
 
 def start_logging(places: Places) -> logging.Handler:
-    """Log to the data folder, Qt's own messages included."""
-    handler = logging.handlers.RotatingFileHandler(places.log, maxBytes=1_000_000, backupCount=1, encoding="utf-8")
+    """Log to the data folder, Qt's own messages included; to the terminal if nothing can be written there."""
+    handler: logging.Handler
+    try:
+        handler = logging.handlers.RotatingFileHandler(places.log, maxBytes=1_000_000, backupCount=1, encoding="utf-8")
+    except OSError as err:
+        handler = logging.StreamHandler()
+        handler.setLevel(logging.WARNING)
+        log.warning("no log is kept: %s", err)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.INFO)

@@ -133,9 +133,11 @@ class Center(QWidget):
     def _search_failed(self, message: str, hint: str) -> None:
         self._slow.stop()
         self._shown = self._asked
-        self._remark(f"{message} {hint}".strip(), "error")
         if self._status is None:
             self._trouble = (message, hint)
+            self.remark.hide()
+        else:
+            self._remark(f"{message} {hint}".strip(), "error")
         self._show()
 
     def _take_status(self, status: LibraryStatus) -> None:

@@ -4,7 +4,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QSize, QStandardPaths, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -127,6 +127,8 @@ class MainWindow(QMainWindow):
         dialog = QFileDialog(self, "Choose a folder of sounds")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        music = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation)
+        dialog.setDirectory(music if Path(music).is_dir() else str(Path.home()))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda path: self._bridge.scan(str(Path(path))))
         dialog.open()
@@ -416,6 +418,10 @@ class MainWindow(QMainWindow):
                 shortcut = QShortcut(QKeySequence(keys), widget)
                 shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
                 shortcut.activated.connect(act)
+        for keys, rows in (("Up", -1), ("Down", 1)):
+            shortcut = QShortcut(QKeySequence(keys), wave)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(partial(results.step, rows))
 
     # -- drops
 
@@ -431,10 +437,12 @@ class MainWindow(QMainWindow):
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Not here after all."""
         self.center.search_bar.set_dropping(False)
+        self.first_run.set_dropping(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Take files and folders."""
         self.center.search_bar.set_dropping(False)
+        self.first_run.set_dropping(False)
         if not self._accepts(event):
             event.ignore()
             return
@@ -462,6 +470,7 @@ class MainWindow(QMainWindow):
     def _show_dropping(self, event: QDragMoveEvent | QDragEnterEvent) -> None:
         welcome = self._accepts(event)
         self.center.search_bar.set_dropping(welcome)
+        self.first_run.set_dropping(welcome)
         event.setDropAction(Qt.DropAction.CopyAction)
         if welcome or isinstance(event, QDragEnterEvent):
             event.accept()

@@ -85,6 +85,8 @@ class Notices(QObject):
     def _take_status(self, status: LibraryStatus) -> None:
         first = self._status is None
         self._status = status
+        if all(root.online for root in status.roots):
+            self._bar.take("offline")
         another_model = bool(status.clips > status.failed + status.missing and not status.embedded)
         if first and (status.pending or another_model) and not self._bridge.jobs:
             left = f"{wording.count(status.pending, 'clip')} still to be analysed. The scan goes on where it stopped."
@@ -160,7 +162,8 @@ class Notices(QObject):
             more = len(report.offline) - 1
             which = f"“{name}” and {more} more cannot" if more else f"“{name}” cannot"
             text = f"{which} be reached. The clips stay listed and come back with the folder."
-            self._bar.put(Notice("offline", text, icon="folder-offline", token="warn"))
+            again = partial(self._bridge.scan, *report.offline)
+            self._bar.put(Notice("offline", text, "Look again", again, "Dismiss", icon="folder-offline", token="warn"))
 
     def _downloaded(self, model: ModelInfo) -> None:
         self._bridge.list_models()

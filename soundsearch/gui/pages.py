@@ -1,11 +1,14 @@
 """What stands in place of results, or above them: first run, empty and lost states, notices, first suggestions."""
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -62,6 +65,12 @@ class FirstRun(QWidget):
         column.addWidget(privacy)
         theme.changed.connect(self._dress)
         self._dress()
+
+    def set_dropping(self, dropping: bool) -> None:
+        """Show that what is held over the window is welcome."""
+        self._or.setProperty("tone", "accent" if dropping else "muted")
+        self._or.style().unpolish(self._or)
+        self._or.style().polish(self._or)
 
     def _dress(self) -> None:
         self._mark.setPixmap(self._theme.pixmap("soundsearch", "text", 56, self.devicePixelRatioF()))
@@ -140,6 +149,7 @@ class NoticeBar(QFrame):
         self.setObjectName("notice")
         self._theme = theme
         self._notices: list[Notice] = []
+        self._replaced_at = -math.inf  # when an answer let the next one take its place
         self._icon = QLabel()
         self.text = QLabel()
         self.text.setWordWrap(True)
@@ -162,6 +172,7 @@ class NoticeBar(QFrame):
         buttons.setSpacing(4)
         for button in (self.action, self.dismiss, self.cross):
             buttons.addWidget(button)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keyboard where it was
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(12, 6, 8, 6)
         self._grid.setHorizontalSpacing(8)
@@ -177,7 +188,11 @@ class NoticeBar(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Where it is narrow the buttons stand below the words."""
         super().resizeEvent(event)
-        below = self.width() < BUTTONS_BELOW
+        self._arrange()
+
+    def _arrange(self) -> None:
+        notice = self.current
+        below = self.width() < BUTTONS_BELOW and bool(notice and (notice.action or notice.dismiss))
         place = (1, 1, 1, 2) if below else (0, 2, 1, 1)
         if self._grid.getItemPosition(self._grid.indexOf(self._buttons)) != place:
             self._grid.removeWidget(self._buttons)
@@ -204,7 +219,12 @@ class NoticeBar(QFrame):
         self._show()
 
     def _close(self, *, acted: bool) -> None:
+        now = time.monotonic()
+        if now - self._replaced_at < QApplication.doubleClickInterval() / 1000:
+            return  # the second half of a double click, meant for the notice that was here before
         notice = self._notices.pop(0)
+        if self._notices:
+            self._replaced_at = now
         self._show()
         then = notice.act if acted else notice.on_dismiss
         if then:
@@ -225,6 +245,7 @@ class NoticeBar(QFrame):
         self._icon.setVisible(bool(notice.icon))
         if notice.icon:
             self._icon.setPixmap(self._theme.pixmap(notice.icon, notice.token, 20, self.devicePixelRatioF()))
+        self._arrange()
 
 
 class SuggestionRow(QWidget):

@@ -45,6 +45,7 @@ class PlayerBar(QFrame):
         self._theme = theme
         self._two_lines: bool | None = None
         self._clip: Clip | None = None
+        self._picture: tuple[str, Peaks] | None = None  # path and waveform of the clip that is loaded
 
         self.wave = WaveformView(theme)
         self.wave.seek_requested.connect(audition.seek)
@@ -73,6 +74,7 @@ class PlayerBar(QFrame):
         self.volume.setRange(*VOLUME_DB)
         self.volume.setPageStep(6)
         self.volume.setFixedWidth(88)
+        self.volume.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the arrow keys to the list
         self.volume.setAccessibleName("Volume in decibels")
         self.volume.valueChanged.connect(self._volume_moved)
         self._loudness = QLabel()
@@ -123,7 +125,11 @@ class PlayerBar(QFrame):
         self._clip = clip
         self.name.setText(display_name(clip.name))
         self.name.setToolTip(display_name(clip.path))
-        self.wave.show_clip(None, 0.0)
+        duration_s = self._audition.duration_s
+        if self._picture and duration_s and self._picture[0] == clip.path == self._audition.path:
+            self.wave.show_clip(self._picture[1], duration_s)  # it is not loaded again
+        else:
+            self.wave.show_clip(None, 0.0)
         self._show_state(self._audition.state)
 
     @property
@@ -170,11 +176,13 @@ class PlayerBar(QFrame):
             self._grid.addWidget(self._right, 0, 2, 2, 1)
         self._grid.setColumnStretch(1, 1)
 
-    def _loaded(self, _path: str, peaks: Peaks, duration_s: float) -> None:
+    def _loaded(self, path: str, peaks: Peaks, duration_s: float) -> None:
+        self._picture = path, peaks
         self.wave.show_clip(peaks, duration_s)
         self._show_time()
 
-    def _drawn(self, _path: str, peaks: Peaks) -> None:
+    def _drawn(self, path: str, peaks: Peaks) -> None:
+        self._picture = path, peaks
         self.wave.show_peaks(peaks)
 
     def _failed(self, _path: str, message: str) -> None:
@@ -201,9 +209,9 @@ class PlayerBar(QFrame):
 
     def _show_time(self) -> None:
         total = self._audition.duration_s or (self._clip.duration_s if self._clip else 0.0)
-        text = f"{wording.clock(self._audition.position_s)} / {wording.clock(total)}" if total else ""
+        text = f"{wording.clock(self._audition.position_s)} / {wording.length(total)}" if total else ""
         if self._audition.state == "no device":
-            text = "No sound output" + (f" · {wording.clock(total)}" if total else "")
+            text = "No sound output" + (f" · {wording.length(total)}" if total else "")
         if text != self.time.text():
             self.time.setText(text)
 

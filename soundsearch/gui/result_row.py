@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QCursor, QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from soundsearch.audio.peaks import Peaks
@@ -47,18 +47,20 @@ class RowDelegate(QStyledItemDelegate):
         painter.save()
         if row == self._model.weak_from:
             band = self._theme.px(BREAK_HEIGHT)
-            self._paint_break(painter, QRect(cell.left(), cell.top(), cell.width(), band))
+            heading = QRect(cell.left(), cell.top(), cell.width(), band)
+            painter.fillRect(heading, tokens.color("base"))  # the view has painted all of a selected row as selected
+            self._paint_break(painter, heading)
             cell.setTop(cell.top() + band)
         selected = bool(state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(cell, tokens.color("accent_soft"))
-        elif state & QStyle.StateFlag.State_MouseOver:
+        elif view.underMouse() and row == view.indexAt(view.viewport().mapFromGlobal(QCursor.pos())).row():
             painter.fillRect(cell, tokens.color("panel"))
         leading = column == Column.NAME if self.stacked else column == Column.SOUND
         if leading and selected:
             bar = "accent" if view.hasFocus() else "muted"
             painter.fillRect(QRect(cell.left(), cell.top(), 2, cell.height()), tokens.color(bar))
-        if view.hasFocus() and row == view.currentIndex().row() and not selected:
+        if view.hasFocus() and row == max(0, view.currentIndex().row()) and not selected:
             painter.fillRect(QRect(cell.left(), cell.bottom() - 1, cell.width(), 2), tokens.color("accent"))
         clip = self._model.clip(row)
         if clip is not None:
@@ -87,7 +89,7 @@ class RowDelegate(QStyledItemDelegate):
                     self._text(
                         painter,
                         inner,
-                        wording.clock(clip.duration_s),
+                        wording.length(clip.duration_s),
                         "muted",
                         Qt.AlignmentFlag.AlignRight,
                         small=False,

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QContextMenuEvent, QDrag, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QDrag, QFocusEvent, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
 from soundsearch.gui.file_exchange import MAX_FILES, display_name, files_mime
@@ -59,6 +59,7 @@ class ResultsView(QTableView):
         self._restoring = False
         self._awaited: int | None = None  # chosen before its clip was here
         self._pressed_current = False
+        self._is_new = False  # the query was changed, and no row chosen since
         self._tall_row: int | None = None
         self._widths: dict[Column, int] = {}  # chosen by the user
         self.delegate = RowDelegate(model, theme, self)
@@ -124,21 +125,40 @@ class ResultsView(QTableView):
         kept = self._selected_ids(MAX_KEPT_SELECTION)
         current = self.currentIndex().row()
         current_id = self._model.clip_id(current) if current >= 0 else None
+        follow = self.hasFocus() and self._is_on_screen(current)
         self._restoring = True
+        self.setAutoScroll(False)  # a kept selection may be anywhere in the new ranking
         try:
             self._model.show(ranking, lambda: self._select_ids(kept, current_id))
         finally:
             self._restoring = False
+            self.setAutoScroll(True)
         self._fit_break()
         if not keep_scroll:
+            self._is_new = True
             self.scrollToTop()
+        elif follow and self.currentIndex().isValid():
+            self.scrollTo(self.currentIndex())
         self.selection_changed.emit()
 
     def enter(self) -> None:
-        """Take the keyboard, and go to the first row unless one is chosen."""
+        """Take the keyboard, and go to the first row unless one of these results is chosen."""
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        if self._model.rowCount() and not self.selectionModel().hasSelection():
+        if not self._model.rowCount() or not (self._is_new or not self.selectionModel().hasSelection()):
+            return
+        self._is_new = False
+        clip = self.current_clip()
+        if clip and self.currentIndex().row() == 0:
+            self.chosen_again.emit(clip)  # kept from the query before
+        else:
             self.selectRow(0)
+
+    def step(self, rows: int) -> None:
+        """Take the keyboard, and go down, or up, from the current row."""
+        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        row = max(0, self.currentIndex().row() + rows)
+        if row < self._model.rowCount():
+            self.selectRow(row)
 
     def current_clip(self) -> Clip | None:
         """The clip on which the keyboard is, if it is selected."""
@@ -187,6 +207,7 @@ class ResultsView(QTableView):
         super().currentChanged(current, previous)
         if self._restoring or not current.isValid() or current.row() == previous.row():
             return
+        self._is_new = False
         clip = self._model.clip(current.row())
         if clip is None:
             self._awaited = self._model.clip_id(current.row())
@@ -197,6 +218,15 @@ class ResultsView(QTableView):
 
     def keyboardSearch(self, search: str) -> None:
         """Letters are shortcuts here, not a search among the rows."""
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Take the keyboard without choosing: Qt makes the first row current if none is, which would play it."""
+        had_current = self.currentIndex().isValid()
+        self._restoring, before = True, self._restoring
+        super().focusInEvent(event)
+        if not had_current:
+            self.selectionModel().setCurrentIndex(QModelIndex(), QItemSelectionModel.SelectionFlag.NoUpdate)
+        self._restoring = before
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Remember whether the row under the mouse is the current one already."""
@@ -267,7 +297,8 @@ class ResultsView(QTableView):
     def _keep_width(self, section: int, _old: int, new: int) -> None:
         wide_enough = self.viewport().width() >= self._theme.px(SHOWN_FROM[Column.FOLDER])
         column = Column(section)
-        if not self._restoring and wide_enough and column != Column.FOLDER and new:
+        by_hand = self.horizontalHeader().sectionResizeMode(section) == QHeaderView.ResizeMode.Interactive
+        if not self._restoring and by_hand and wide_enough and column != Column.FOLDER and new:
             self._widths[column] = new
 
     def _fit_break(self) -> None:
@@ -279,6 +310,10 @@ class ResultsView(QTableView):
         if weak is not None and header.sectionSize(weak) != height + band:
             header.resizeSection(weak, height + band)
         self._tall_row = weak
+
+    def _is_on_screen(self, row: int) -> bool:
+        top = self.rowViewportPosition(row)
+        return row >= 0 and top + self.rowHeight(row) > 0 and top < self.viewport().height()
 
     def _selected_ranges(self) -> list[QItemSelectionRange]:
         selection = self.selectionModel().selection()

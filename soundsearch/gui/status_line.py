@@ -61,6 +61,8 @@ class StatusLine(QFrame):
         bridge.job_progressed.connect(self._job_progressed)
         bridge.job_paused.connect(self._job_paused)
         bridge.job_ended.connect(self._job_ended)
+        bridge.failed.connect(self._request_failed)
+        bridge.lost.connect(self._lost)
         theme.changed.connect(self._dress)
         self._dress()
 
@@ -89,6 +91,16 @@ class StatusLine(QFrame):
         """Where there is little room, work goes before facts."""
         super().resizeEvent(event)
         self._fit()
+
+    def _request_failed(self, _message: str, _hint: str) -> None:
+        if not self._summary:  # the page in place of the results says why
+            self._summary = "No library"
+            self._show_clips()
+
+    def _lost(self, restarted: bool) -> None:
+        if not restarted:
+            self._summary = "No search engine"
+            self._show_clips()
 
     def _fit(self) -> None:
         narrow = self.width() < MODEL_SHOWN_FROM

@@ -81,6 +81,7 @@ QLabel {{ background: transparent; }}
 QLabel[tone="muted"] {{ color: {muted}; }}
 QLabel[tone="warn"] {{ color: {warn}; }}
 QLabel[tone="error"] {{ color: {error}; }}
+QLabel[tone="accent"] {{ color: {accent}; }}
 QLabel[role="small"] {{ font-size: {small}px; }}
 QLabel[role="query"] {{ font-size: {query}px; }}
 QLabel[role="title"] {{ font-size: {title}px; font-weight: 500; }}

@@ -27,6 +27,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
+def length(seconds: float) -> str:
+    """A duration: as `clock`, but single cycles of a waveform, which it would call 0:00.0, in milliseconds: "12 ms"."""
+    return clock(seconds) if seconds >= 0.095 else f"{max(1, round(1e3 * seconds))}{NUMBER_SPACE}ms"
+
+
 def size(n_bytes: float) -> str:
     """A file size in decimal units, as file managers and download pages give it: "614 MB"."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -67,6 +67,15 @@ def test_qts_messages_go_to_the_log(places: Places, qapp: Any) -> None:
     assert "WARNING qt: something of Qt" in places.log.read_text()
 
 
+def test_without_a_place_for_a_log_the_program_still_starts(places: Places, qapp: Any, caplog: Any) -> None:
+    places.log.mkdir()  # as root may write anywhere, this stands for a folder that is read-only
+    handler = start_logging(places)
+    qInstallMessageHandler(None)
+    logging.getLogger().removeHandler(handler)
+    handler.close()
+    assert "no log is kept" in caplog.text
+
+
 def test_preferences_keep_what_the_engine_wrote(places: Places) -> None:
     preferences = Preferences(places)
     preferences.change(theme="light")

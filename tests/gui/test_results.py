@@ -158,6 +158,56 @@ def test_arrow_keys_choose_one_after_the_other(qtbot: Any, view: ResultsView) ->
     assert chosen(view) == [7, 8, 9, 8]
 
 
+def test_the_keyboard_comes_without_choosing(qtbot: Any, view: ResultsView) -> None:
+    """As when a menu closes or the window becomes active again: nothing was chosen, so nothing is heard."""
+    Shelf(model_of(view))
+    view.show_ranking(ranking([7, 8, 9]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(9) is not None)
+    view.clearFocus()
+    view.setFocus(Qt.FocusReason.PopupFocusReason)
+    assert view.hasFocus()
+    assert chosen(view) == []
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    assert chosen(view) == [7]
+
+
+def test_other_results_are_entered_at_the_best(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    view.show_ranking(ranking([7, 8, 9]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(9) is not None)
+    view.selectRow(1)
+    view.enter()
+    assert chosen(view) == [8]  # one of these results is chosen already
+    again: list[int] = []
+    view.chosen_again.connect(lambda clip: again.append(clip.id))
+    view.show_ranking(ranking([9, 7, 8]), keep_scroll=False)
+    view.enter()
+    assert chosen(view) == [8, 9]
+    view.show_ranking(ranking([9, 8]), keep_scroll=False)
+    view.enter()
+    assert (chosen(view), again) == ([8, 9], [9])
+
+
+@pytest.mark.parametrize("in_list", [True, False])
+def test_more_of_the_same_does_not_scroll_to_a_selection_out_of_sight(
+    qtbot: Any, view: ResultsView, in_list: bool
+) -> None:
+    """While a scan goes on, results come in every second."""
+    Shelf(model_of(view))
+    view.show_ranking(ranking(range(1000)), keep_scroll=False)
+    if in_list:
+        view.setFocus()
+    view.selectRow(2)
+    after = ranking([*range(10, 500), 2])
+    if in_list:  # who goes through the list stays with the clip
+        view.show_ranking(after, keep_scroll=True)
+        assert view.rowAt(0) <= view.currentIndex().row() <= view.rowAt(view.viewport().height() - 1)
+    view.show_ranking(after, keep_scroll=False)
+    view.show_ranking(ranking([*range(10, 600), 2]), keep_scroll=True)
+    assert view.verticalScrollBar().value() == 0
+    assert model_of(view).clip_id(view.currentIndex().row()) == 2
+
+
 def test_a_row_that_is_not_here_yet_is_chosen_when_it_comes(qtbot: Any, view: ResultsView) -> None:
     shelf = Shelf(model_of(view))
     shelf.open = False

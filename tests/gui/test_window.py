@@ -17,6 +17,7 @@ from soundsearch.gui.dialogs import SHORTCUTS, FailureList, ProblemReport, Short
 from soundsearch.gui.file_exchange import local_path
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.player_bar import PlayerBar
+from soundsearch.gui.result_model import Column
 from soundsearch.gui.search_bar import Chip, Draft, Sound
 from soundsearch.gui.status_line import JobStrip
 from soundsearch.gui.theme import LIGHT, Theme
@@ -351,6 +352,23 @@ def test_download_then_use_then_scan(qtbot: Any, open_window: Open, engine: Fake
     assert engine.asked(m.UseModel) == [m.UseModel(FULL.name)]
 
 
+def test_a_double_click_answers_one_notice_only(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    """The offer of a large download comes up under the mouse that has just added a folder."""
+    engine.models = (STARTER, FULL)
+    window = open_window(engine)
+    notices = window.center.notices
+    qtbot.waitUntil(lambda: notices.holds("offer"))
+    window.notices.offer_scan(("/more",))
+    qtbot.mouseClick(notices.action, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(notices.action, Qt.MouseButton.LeftButton)
+    assert engine.asked(m.Scan) == [m.Scan(("/more",))]
+    assert engine.asked(m.DownloadModel) == []
+    assert notices.current and notices.current.key == "offer"
+    qtbot.wait(QApplication.doubleClickInterval() + 20)
+    qtbot.mouseClick(notices.action, Qt.MouseButton.LeftButton)
+    assert engine.asked(m.DownloadModel) == [m.DownloadModel(FULL.name)]
+
+
 def test_a_failed_download_can_be_tried_again(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine)
     window._bridge.download_model("clap")
@@ -418,6 +436,8 @@ def test_an_engine_that_cannot_open_says_why(qtbot: Any, open_window: Open, engi
     engine._waiting.clear()
     qtbot.waitUntil(lambda: window.center.page.title.text() == "The catalogue was made by a newer soundsearch.")
     assert window.center.page.sentence.text() == "Update soundsearch."
+    assert not window.center.remark.isVisible()  # once is enough
+    assert window.status_line.clips.text() == "No library"
 
 
 def test_a_lost_engine_is_told_and_asked_again(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
@@ -628,6 +648,49 @@ def test_the_main_menu_changes_the_theme(qtbot: Any, open_window: Open, engine: 
     next(action for action in themes.actions() if action.text() == "Light").trigger()
     menu.close()
     assert theme.tokens == LIGHT
+
+
+def test_column_widths_are_remembered_only_if_chosen(
+    qtbot: Any, open_window: Open, engine: FakeEngine, places: Places
+) -> None:
+    window = open_window(engine, (480, 640))
+    window.resize(1600, 640)
+    qtbot.wait(20)
+    window._save()
+    assert not [key for key in window._preferences.window.allKeys() if key.startswith("columns/")]
+    window.center.results.horizontalHeader().resizeSection(Column.NAME, 300)
+    window._save()
+    assert window._preferences.window.value("columns/name") == 300
+
+
+def test_a_clip_that_is_loaded_already_is_drawn_again(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    window = open_window(engine)
+    results, wave = window.center.results, window.player.wave
+    results.enter()
+    qtbot.waitUntil(lambda: wave.has_content)
+    first = window._clip
+    assert first is not None
+    other = replace(first, id=99, path="/sounds/gone.wav", offline=True)
+    window._choose(other)
+    assert wave.accessibleDescription() == "Its folder is offline"
+    window._choose(first)
+    assert wave.has_content
+    assert wave.accessibleDescription() == "0:00.0 of 0:02.0"
+
+
+def test_after_a_click_on_the_player_arrows_still_lead_through_the_list(
+    qtbot: Any, open_window: Open, engine: FakeEngine
+) -> None:
+    window = open_window(engine)
+    results = window.center.results
+    results.enter()
+    qtbot.waitUntil(lambda: window.player.wave.has_content)
+    qtbot.mouseClick(window.player.volume, Qt.MouseButton.LeftButton)
+    assert results.hasFocus()
+    qtbot.mouseClick(window.player.wave, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(window.player.wave, Qt.Key.Key_Down)
+    assert results.hasFocus()
+    assert results.currentIndex().row() == 1
 
 
 def test_the_player_bar_has_two_lines_where_it_is_narrow(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:

@@ -12,6 +12,11 @@ def test_clock(seconds: float, text: str) -> None:
     assert wording.clock(seconds) == text
 
 
+@pytest.mark.parametrize(("seconds", "text"), [(0.0004, "1 ms"), (0.0123, "12 ms"), (0.095, "0:00.1"), (3, "0:03.0")])
+def test_length(seconds: float, text: str) -> None:
+    assert wording.length(seconds).replace(wording.NUMBER_SPACE, " ") == text
+
+
 @pytest.mark.parametrize(
     ("n_bytes", "text"), [(12, "12 bytes"), (1_500, "1.5 kB"), (614_000_000, "614 MB"), (1_400_000_000, "1.4 GB")]
 )
