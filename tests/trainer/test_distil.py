@@ -52,7 +52,7 @@ def test_overfits_eight_clips(towers, clips) -> None:
     teacher, text = towers
     steps: list[Step] = []
     samples = [item.samples for item in clips]
-    recipe = replace(SMALL, steps=80)
+    recipe = replace(SMALL, steps=160)  # 80 do not suffice for every rounding of another processor or library
     model, _ = Distiller(recipe, clips, samples, teacher, text, FRONT_END, steps.append).run()
     with torch.no_grad():
         mels = [torch.from_numpy(features(clip, FRONT_END).mel)[:, None] for clip in samples]
