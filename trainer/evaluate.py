@@ -56,7 +56,7 @@ def average_precision_10(similarity: FloatArray, relevant: BoolArray) -> FloatCo
     The i-th right answer, at 0-based rank r, adds i / (r + 1); the sum is divided by the number of right answers there
     are, at most 10. With one right answer this is 1 / (r + 1).
 
-    Source: clap.md 5.3; ties as in `best_ranks`.
+    Source: the protocol of Wu et al. (arXiv:2211.06687) and its official code; ties as in `best_ranks`.
     """
     order = np.lexsort((relevant, -similarity), axis=1)[:, :10]
     hits = np.take_along_axis(relevant, order, axis=1)
