@@ -25,7 +25,7 @@ def contrastive(
     Returns:
         Scalar in nats.
 
-    Source: Wu et al. (arXiv:2211.06687); Khosla et al., "Supervised contrastive learning" (2020), for several right answers.
+    Source: Wu et al. (arXiv:2211.06687); for several right answers Khosla et al., "Supervised contrastive learning".
     """
     logits = scale * audio @ texts.T
     left_out = torch.zeros_like(relevant) if ignored is None else ignored

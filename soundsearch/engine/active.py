@@ -104,7 +104,7 @@ class ActiveModel:
     def _load(self) -> "ClapEncoder":
         from soundsearch.model.clap import ClapEncoder  # torch takes seconds: only where a model is needed
 
-        return ClapEncoder(self.bundle, self._device, self._precision)  # type: ignore[arg-type]
+        return ClapEncoder(self.bundle, self._device, self._precision)
 
     # -- embedding
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -34,9 +34,6 @@ from soundsearch.model.mobilenet import MobileNetAudioWithProjection
 from soundsearch.records import FloatArray
 
 log = logging.getLogger(__name__)
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["auto", "float32", "bfloat16"]
 
 MAX_TOKENS = 77
 GPU_BATCH = 64  # halved whenever the device runs out of memory
@@ -67,13 +64,13 @@ class ClapEncoder:
         precision: "float32" or "bfloat16"; for the audio tower only, texts are always float32.
     """
 
-    def __init__(self, bundle: Bundle, device: Device = "auto", precision: Precision = "auto") -> None:
+    def __init__(self, bundle: Bundle, device: str = "auto", precision: str = "auto") -> None:
         """Load both towers.
 
         Args:
             bundle: A folder that was opened.
-            device: Where to run; auto takes cuda, then mps, then cpu.
-            precision: auto takes bfloat16 on a CPU with matrix units for it, where this bundle keeps its embeddings.
+            device: "cpu", "cuda" or "mps"; "auto" takes the fastest that is there.
+            precision: "float32" or "bfloat16"; "auto" takes bfloat16 on a CPU with matrix units for it, where this bundle keeps its embeddings.
 
         Raises:
             ModelError: If a checksum or a tensor is wrong, or the device is not there.
@@ -220,7 +217,7 @@ class ClapEncoder:
                     torch.cuda.empty_cache()
         return rows
 
-    def _wants_bfloat16(self, precision: Precision) -> bool:
+    def _wants_bfloat16(self, precision: str) -> bool:
         """Decide by measurement: the processor has units for it, and this bundle's embeddings stay what they are."""
         if precision != "auto":
             return precision == "bfloat16"
@@ -244,7 +241,7 @@ def available_devices() -> list[str]:
     return [name for name, there in found.items() if there]
 
 
-def _choose_device(device: Device) -> str:
+def _choose_device(device: str) -> str:
     available = available_devices()
     if device == "auto":
         return available[0]
