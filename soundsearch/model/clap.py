@@ -70,7 +70,8 @@ class ClapEncoder:
         Args:
             bundle: A folder that was opened.
             device: "cpu", "cuda" or "mps"; "auto" takes the fastest that is there.
-            precision: "float32" or "bfloat16"; "auto" takes bfloat16 on a CPU with matrix units for it, where this bundle keeps its embeddings.
+            precision: "float32" or "bfloat16"; "auto" takes bfloat16 on a CPU with matrix units for it, where this
+                bundle keeps its embeddings.
 
         Raises:
             ModelError: If a checksum or a tensor is wrong, or the device is not there.
