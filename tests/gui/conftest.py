@@ -96,6 +96,7 @@ def nothing_left(qapp: QApplication) -> Iterator[None]:
     """Fail a test that leaves a thread, a running timer or a window behind."""
     before = set(threading.enumerate())
     yield
+    QApplication.clipboard().clear()  # Qt would delete what is on it after Python has ended, and crash
     delete_later_now()
     for thread in set(threading.enumerate()) - before:
         thread.join(2)
