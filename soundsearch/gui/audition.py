@@ -155,6 +155,11 @@ class Audition(QObject):
         """Be silent and go back to the start."""
         self._do(lambda player: player.stop())
 
+    def forget(self) -> None:
+        """Be silent, and have no clip: the one that is shown now cannot be played."""
+        self.stop()
+        self._path, self._duration_s = None, 0.0
+
     def seek(self, position_s: float) -> None:
         """Play from a position."""
         self._play_from(position_s)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QPlainTextEdit,
     QPushButton,
@@ -139,8 +140,9 @@ class FailureList(QDialog):
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(28)
         header = self.table.horizontalHeader()
-        header.setStretchLastSection(True)
-        header.resizeSection(0, 340)
+        header.setMaximumSectionSize(480)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)  # the reason is what one came for
         header.setHighlightSections(False)
         self.copy_button = QPushButton("Copy the list")
         self.copy_button.clicked.connect(self.copy)

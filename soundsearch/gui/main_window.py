@@ -151,7 +151,7 @@ class MainWindow(QMainWindow):
             self._audition.load(clip.path, play=self._plays_at_once)
             self._prefetch.start()
             return
-        self._audition.stop()
+        self._audition.forget()
 
     def _choose_again(self, clip: Clip) -> None:
         if self._plays_at_once:

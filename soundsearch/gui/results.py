@@ -14,7 +14,17 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QContextMenuEvent, QDrag, QFocusEvent, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QDrag,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
 from soundsearch.gui.file_exchange import MAX_FILES, display_name, files_mime
@@ -215,6 +225,14 @@ class ResultsView(QTableView):
         else:
             self._awaited = None
             self.chosen.emit(clip)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrows begin at the best of other results, not at a clip kept from those before that is far down now."""
+        arrow = event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up) and not event.modifiers()
+        if arrow and self._is_new and not self._is_on_screen(self.currentIndex().row()):
+            self.enter()
+        else:
+            super().keyPressEvent(event)
 
     def keyboardSearch(self, search: str) -> None:
         """Letters are shortcuts here, not a search among the rows."""

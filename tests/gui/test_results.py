@@ -186,6 +186,10 @@ def test_other_results_are_entered_at_the_best(qtbot: Any, view: ResultsView) ->
     view.show_ranking(ranking([9, 8]), keep_scroll=False)
     view.enter()
     assert (chosen(view), again) == ([8, 9], [9])
+    view.show_ranking(ranking([*range(10, 500), 9]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(10) is not None)
+    qtbot.keyClick(view, Qt.Key.Key_Down)  # from the list itself, after Alt+Left
+    assert chosen(view) == [8, 9, 10]
 
 
 @pytest.mark.parametrize("in_list", [True, False])

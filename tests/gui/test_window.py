@@ -670,12 +670,25 @@ def test_a_clip_that_is_loaded_already_is_drawn_again(qtbot: Any, open_window: O
     qtbot.waitUntil(lambda: wave.has_content)
     first = window._clip
     assert first is not None
-    other = replace(first, id=99, path="/sounds/gone.wav", offline=True)
-    window._choose(other)
-    assert wave.accessibleDescription() == "Its folder is offline"
-    window._choose(first)
+    window._choose(first)  # after Esc, Esc, ↓
     assert wave.has_content
     assert wave.accessibleDescription() == "0:00.0 of 0:02.0"
+
+
+def test_a_clip_that_is_offline_is_not_heard_as_another(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    window = open_window(engine)
+    results, wave = window.center.results, window.player.wave
+    results.enter()
+    qtbot.waitUntil(lambda: window._audition.state == "playing")
+    first = window._clip
+    assert first is not None
+    window._choose(replace(first, id=99, path="/sounds/gone.wav", offline=True))
+    assert wave.accessibleDescription() == "Its folder is offline"
+    assert play_calls(window)[-1] == ("stop",)
+    qtbot.keyClick(results, Qt.Key.Key_Space)
+    assert play_calls(window)[-1] == ("stop",)
+    window._choose(first)
+    qtbot.waitUntil(lambda: wave.accessibleDescription() == "0:00.0 of 0:02.0")
 
 
 def test_after_a_click_on_the_player_arrows_still_lead_through_the_list(
