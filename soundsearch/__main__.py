@@ -1,23 +1,39 @@
 """`soundsearch`: the window when called alone, a command of the command line otherwise."""
 
 import multiprocessing
+import os
 import sys
+from typing import TYPE_CHECKING
 
-from soundsearch import cli
-from soundsearch.settings import Places
+if TYPE_CHECKING:
+    from soundsearch.settings import Places
 
 
 def main() -> int:
     """Entry point of the console script and of `python -m soundsearch`; returns the exit code."""
     multiprocessing.freeze_support()  # first: in a frozen program the engine process starts here too
-    return cli.main(sys.argv[1:], open_window)
+    try:
+        from soundsearch import cli  # here, so that Ctrl+C is understood from the first moment
+
+        return cli.main(sys.argv[1:], open_window)
+    except KeyboardInterrupt:
+        return 130
 
 
-def open_window(places: Places, model: str | None, device: str | None) -> int:
-    """Show the window until it is closed."""
-    from soundsearch.gui.app import main as show_window  # Qt: the command line does without it
+def open_window(places: "Places", model: str | None, device: str | None) -> int:
+    """Show the window until it is closed.
 
-    return show_window(data_dir=places.data_dir, model=model, device=device)
+    Raises:
+        SoundSearchError: If there is no display.
+    """
+    from soundsearch.errors import SoundSearchError
+
+    displays = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in displays):
+        raise SoundSearchError("There is no display to open the window on.", "The commands work: soundsearch --help.")
+    from soundsearch.gui import app  # Qt: the command line does without it
+
+    return app.main(data_dir=places.data_dir, model=model, device=device)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The command line: results to stdout, progress and messages to stderr; --json: exactly one JSON value on stdout."""
 
 import argparse
+import errno
 import json
 import os
 import re
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import soundsearch
-from soundsearch.errors import Cancelled, QueryError, SoundSearchError
-from soundsearch.records import Example, FloatArray, Hit, Progress
+from soundsearch.errors import Cancelled, CatalogueError, QueryError, SoundSearchError
+from soundsearch.records import Example, FloatArray, Hit, LibraryStatus, Progress
 from soundsearch.settings import Places
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 _REGION = re.compile(r"(?P<path>.+)@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)?)", re.DOTALL)
+
+_EXCLUDED = re.compile(r"-[^-\s]", re.DOTALL)  # a word of a query that pushes away
 
 OpenWindow = Callable[[Places, str | None, str | None], int]
 
@@ -38,16 +41,23 @@ def main(argv: Sequence[str] | None = None, open_window: OpenWindow | None = Non
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="surrogateescape")
     parser = _parser()
-    options = parser.parse_args(argv)
+    options, rest = parser.parse_known_args(argv)
+    if options.command == "search" and all(_EXCLUDED.match(word) or word[:1] != "-" for word in rest):
+        options.text += rest  # `search wet slap -voice`: no option is written with one dash and more than one letter
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if options.command is None and open_window is None:
         parser.error("name a command")
+    if options.data_dir == "" or "" in getattr(options, "roots", ()):
+        parser.error("the name of a folder is empty")
     places = Places(Path(options.data_dir).absolute()) if options.data_dir else Places.default()
     try:
         if options.command is None:
             assert open_window is not None
             return open_window(places, options.model, options.device)
         code: int = options.run(options, places)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it was closed by whoever called
+            sys.stdout.flush()
         return code
     except QueryError as err:
         _say(f"{err.message}\n{err.hint}" if err.hint else err.message)
@@ -61,6 +71,12 @@ def main(argv: Sequence[str] | None = None, open_window: OpenWindow | None = Non
     except BrokenPipeError:  # `soundsearch search … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as err:
+        if err.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say("The output cannot be written: the disk is full.\nMake room, or write it elsewhere.")
+        return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace, Places], int], text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text, parents=[common(False)])
+        # No -h: it would swallow `search wet -hiss`.
+        sub = commands.add_parser(name, help=text, description=text, parents=[common(False)], add_help=False)
+        sub.add_argument("--help", action="help", help="show this and exit")
         sub.set_defaults(run=run)
         return sub
 
@@ -120,16 +138,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError("must be from 0 to 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return value
 
 
@@ -151,13 +171,13 @@ def _scan(options: argparse.Namespace, places: Places) -> int:
         for name in ("found", "added", "changed", "unchanged", "moved", "missing", "removed")
     }
     failed = [{"path": failure.path, "reason": failure.reason} for failure in report.failed]
+    for root in report.offline:
+        _say(f"{_shown(root)} cannot be reached: its clips stay listed and come back with it.")
     if options.json:
         _print_json({**numbers, "failed": failed, "embedded": report.embedded, "seconds": round(report.seconds, 3)})
         return DONE
     for failure in report.failed:
         print(f"cannot read {_shown(failure.path)}: {failure.reason}")
-    for root in report.offline:
-        _say(f"{_shown(root)} cannot be reached: its clips stay listed and come back with it.")
     counts = ", ".join(f"{count} {name}" for name, count in numbers.items() if count or name == "found")
     print(f"{counts}, {len(failed)} failed, {report.embedded} embedded in {report.seconds:.1f} s")
     return DONE
@@ -184,17 +204,25 @@ def _search(options: argparse.Namespace, places: Places) -> int:
         strength = hit.strength.name.lower() if hit.strength else ""
         print(f"{hit.rank:3}  {strength:6} {_duration(hit.clip.duration_s):>8}  {_shown(hit.clip.path)}")
     if not hits:
-        is_empty = engine.status().clips == 0
-        _say("There are no clips yet: soundsearch scan FOLDER brings them in." if is_empty else "Nothing found.")
+        _say(_why_nothing(engine.status()))
     return DONE
 
 
+def _why_nothing(status: LibraryStatus) -> str:
+    if status.clips == 0:
+        return "There are no clips yet: soundsearch scan FOLDER brings them in."
+    if status.embedded == 0:
+        return f"The model {status.model} has not heard these clips yet: soundsearch scan lets it."
+    return "Nothing found."
+
+
 def _hit_json(hit: Hit) -> dict[str, Any]:
+    is_listed = not hit.strength  # only filters were asked for, and they hold entirely
     return {
         "rank": hit.rank,
         "path": hit.clip.path,
-        "similarity": round(hit.similarity, 6),
-        "strength": hit.strength.name.lower() if hit.strength else None,
+        "similarity": 1.0 if is_listed else round(hit.similarity, 6),
+        "strength": "strong" if is_listed else hit.strength.name.lower(),
         "duration_s": hit.clip.duration_s,
         "start_s": hit.start_s,
         "end_s": hit.end_s,
@@ -228,6 +256,7 @@ def _write_array(path: Path, rows: FloatArray) -> None:
             np.save(file, rows)
         part.replace(path)
     except OSError as err:
+        part.unlink(missing_ok=True)
         raise SoundSearchError(f"Cannot write {path}: {err.strerror}.", "Choose another place with --out.") from err
 
 
@@ -292,8 +321,13 @@ def _status(options: argparse.Namespace, places: Places) -> int:
 
 
 def _verify(options: argparse.Namespace, places: Places) -> int:
-    engine = _engine(options, places)
-    problems = engine.verify(options.repair)
+    try:
+        engine = _engine(options, places)
+        problems = engine.verify(options.repair)
+    except CatalogueError as err:
+        if options.json:
+            _print_json({"ok": False, "problems": [err.message]})
+        raise
     left = engine.verify() if problems and options.repair else problems
     if options.json:
         _print_json({"ok": not left, "problems": problems})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from soundsearch import cli
 from soundsearch.cli import main
-from tests.bundles import small_library, write_tone
+from tests.bundles import small_library, tiny, write_tone
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -78,7 +79,13 @@ def test_search_options(run: Run, library: Path) -> None:
     assert value(run("search", "--unlike", high, "--json"))[-1]["path"] == high
     plain = value(run("search", "a tone", "--json"))
     assert value(run("search", "a tone", "--not", "a hiss", "--json")) != plain
-    assert value(run("search", "--json", "--", "a tone", "-hiss")) == value(run("search", "a tone -hiss", "--json"))
+    quoted = value(run("search", "a tone -hiss", "--json"))
+    assert value(run("search", "--json", "--", "a tone", "-hiss")) == quoted
+    assert value(run("search", "a", "tone", "-hiss", "--json")) == quoted
+    assert value(run("search", "-hiss", "--json"))
+    assert value(run("search", "--not", "hiss", "--json")) == value(run("search", "-hiss", "--json"))
+    listed = value(run("search", "dur<1", "--json"))
+    assert {hit["strength"] for hit in listed} == {"strong"} and len(listed) == 13
     mixed = value(run("search", "a tone", "--like", low, "--weight", "1", "--json"))
     assert [hit["path"] for hit in mixed] == [hit["path"] for hit in plain]
     assert value(run("search", "a tone folder:low", "--json", "--limit", "3"))[2]["tags"] == ["Low"]
@@ -99,6 +106,11 @@ def test_search_options(run: Run, library: Path) -> None:
         ["models", "use"],
         ["frobnicate"],
         ["scan", "--device", "abacus"],
+        ["scan", ""],
+        ["search", "--not", ""],
+        ["search", "dog", "--limit", "many"],
+        ["search", "dog", "--bogus"],
+        ["status", "surplus"],
         [],
     ],
 )
@@ -167,7 +179,7 @@ def test_models(run: Run, tiny_model: Path) -> None:
 
 def test_doctor(run: Run, tmp_path: Path) -> None:
     report = value(run("doctor", "--json"))
-    assert set(report) == {"versions", "devices", "codecs", "sound", "paths", "model", "problems"}
+    assert set(report) == {"versions", "devices", "codecs", "sound", "paths", "catalogue", "model", "problems"}
     assert report["paths"]["data_dir"] == str(tmp_path / "data") and "cpu" in report["devices"]["available"]
     assert run("doctor")[1]
 
@@ -231,3 +243,62 @@ def _status(command: list[str]) -> dict[str, Any]:
 def test_an_empty_library_says_what_to_do(run: Run) -> None:
     code, out, err = run("search", "a dog")
     assert (code, out) == (0, "") and "soundsearch scan FOLDER" in err
+
+
+def test_clips_that_the_model_has_not_heard(run: Run, library: Path, tmp_path: Path) -> None:
+    run("scan", library)
+    other = tiny(tmp_path / "other", seed=5)
+    code, out, err = run("search", "a dog", "--model", other)
+    assert (code, out) == (0, "") and "has not heard these clips yet" in err
+
+
+def test_a_text_that_is_not_utf8(run: Run, library: Path, tmp_path: Path) -> None:
+    run("scan", library)
+    assert value(run("search", os.fsdecode(b"dog \xff"), "--json"))
+    assert run("embed", "--text", os.fsdecode(b"\xff"), "--out", tmp_path / "x.npy")[0] == 0
+
+
+def test_a_damaged_catalogue_is_a_finding(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "catalogue.sqlite").write_bytes(b"garbage" * 1000)
+    code, out, err = run("verify", "--json")
+    assert code == 1 and json.loads(out)["ok"] is False and err
+    report = value(run("doctor", "--json"))
+    assert not report["catalogue"]["usable"] and any("catalogue" in problem for problem in report["problems"])
+
+
+def test_repair_writes_an_index_that_was_removed(run: Run, library: Path, tmp_path: Path) -> None:
+    run("scan", library)
+    shutil.rmtree(tmp_path / "data" / "index")
+    assert value(run("verify", "--repair", "--json"))["ok"] is True
+    assert list((tmp_path / "data" / "index").rglob("vectors-*.npy"))
+
+
+def test_an_offline_root_is_told_on_stderr(run: Run, library: Path) -> None:
+    run("scan", library)
+    library.rename(library.parent / "unplugged")
+    code, out, err = run("scan", "--json")
+    assert code == 0 and json.loads(out)["missing"] == 0 and "cannot be reached" in err
+
+
+def test_embed_into_a_folder_leaves_nothing(run: Run, library: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert run("embed", library / "Low" / "tone 02.wav", "--out", tmp_path / "out")[0] == 1
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+def test_an_output_that_cannot_be_written(tmp_path: Path, redirection: str) -> None:
+    command = f"{sys.executable} -m soundsearch --data-dir {tmp_path} status {redirection}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (1 if "full" in redirection else 0)
+
+
+def test_the_window_without_a_display_says_so(tmp_path: Path) -> None:
+    bare = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    bare.pop("QT_QPA_PLATFORM", None)
+    command = [sys.executable, "-m", "soundsearch", "--data-dir", str(tmp_path)]
+    done = subprocess.run(command, env=bare, capture_output=True, text=True)
+    assert done.returncode == 1 and "no display" in done.stderr

@@ -136,6 +136,8 @@ class ActiveModel:
         try:
             return load_features(example.path, self.bundle.front_end, example.start_s, example.end_s)
         except DecodeError as err:
+            if not Path(example.path).exists():
+                raise DecodeError(f"There is no file {example.path}.", "Check its name.") from err
             raise DecodeError(f"Cannot read {example.path}: {err.message}.", err.hint) from err
 
     # -- ranking

@@ -9,6 +9,7 @@ from typing import Any
 
 import soundsearch
 from soundsearch.audio.decode import SUPPORTED_EXTENSIONS
+from soundsearch.catalogue.store import Catalogue
 from soundsearch.errors import SoundSearchError
 from soundsearch.settings import Places
 
@@ -42,6 +43,7 @@ def examine(places: Places, device: str) -> dict[str, Any]:
         "codecs": {"extensions": sorted(SUPPORTED_EXTENSIONS)},
         "sound": _sound(problems),
         "paths": _paths(places, problems),
+        "catalogue": _catalogue(places, problems),
         "model": _model(places, problems),
         "problems": problems,
     }
@@ -106,6 +108,19 @@ def _paths(places: Places, problems: list[str]) -> dict[str, Any]:
         "writable": writable,
         "free_bytes": free,
     }
+
+
+def _catalogue(places: Places, problems: list[str]) -> dict[str, Any]:
+    if not places.catalogue.exists():
+        return {"usable": True, "clips": 0}
+    try:
+        catalogue = Catalogue(places.catalogue)
+        clips = sum(catalogue.count_states().values())
+        catalogue.close()
+    except SoundSearchError as err:
+        problems.append(str(err))
+        return {"usable": False}
+    return {"usable": True, "clips": clips}
 
 
 def _model(places: Places, problems: list[str]) -> dict[str, Any]:

@@ -110,19 +110,19 @@ def reach(catalogue: Catalogue, root: KnownRoot) -> bytes | None:
 
 
 def _walk(top: bytes, unreadable: list[bytes]) -> Iterator[FoundFile]:
-    """Every audio file below a folder, in the order of names; links are followed, but no folder twice.
+    """Every audio file below a folder, in the order of names; links are followed, but no folder twice, and never up.
 
     A folder that cannot be listed is put into `unreadable`: what was known below it is not missing.
     """
-    seen: set[tuple[int, int]] = set()
+    seen = {_identity(parent) for parent in _parents(top)}
     folders = [b""]
     while folders:
         folder = folders.pop()
         try:
-            where = os.stat(os.path.join(top, folder))
-            if (where.st_dev, where.st_ino) in seen:
+            where = _identity(os.path.join(top, folder))
+            if where in seen:
                 continue
-            seen.add((where.st_dev, where.st_ino))
+            seen.add(where)
             with os.scandir(os.path.join(top, folder)) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as err:
@@ -142,6 +142,17 @@ def _walk(top: bytes, unreadable: list[bytes]) -> Iterator[FoundFile]:
             except OSError:  # a dangling link, or gone between two calls
                 continue
         folders += reversed(inner)
+
+
+def _identity(folder: bytes) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _parents(path: bytes) -> Iterator[bytes]:
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
 
 
 def _list(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Generator[Progress, None, ScanReport]:
@@ -226,11 +237,6 @@ def _analyse(
         while True:
             while len(ahead) < AHEAD * workers and (file := next(waiting, None)) is not None:
                 ahead.append((file, pool.submit(_read, file, bundle.front_end, known)))
-            embed = encoder()
-            if embed is None:
-                time.sleep(WAIT_S)
-                yield Progress("model", 0, len(pending))
-                continue
             if ahead:
                 wait_for([ahead[0][1]], WAIT_S)
             while ahead and ahead[0][1].done() and len(batch) < target:
@@ -243,6 +249,12 @@ def _analyse(
                     _notice_offline(catalogue, roots, file, offline)
                 else:
                     failures.append((file.clip_id, outcome.reason))
+            # The model is asked for once there is something to hear: copies and moved clips need none.
+            embed = encoder() if any(outcome.features for outcome in batch) else _no_features
+            if embed is None:
+                time.sleep(WAIT_S)
+                yield Progress("model", done, len(pending))
+                continue
             is_end = done == len(pending)
             if len(batch) >= target or is_end or len(failures) >= MAX_BATCH:
                 begun = time.monotonic()
@@ -263,6 +275,11 @@ def _analyse(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return replace(report, added=report.added - moved, moved=moved, embedded=embedded)
+
+
+def _no_features(batch: Sequence[Features]) -> FloatArray:
+    assert not batch
+    return np.zeros((0, 0), np.float32)
 
 
 def _name(ahead: Sequence[tuple[PendingFile, Future[_Outcome]]]) -> str:

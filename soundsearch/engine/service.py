@@ -278,7 +278,7 @@ class Engine:
         if repair and problems:
             self._catalogue.repair(model.bundle.id, model.bundle.dimension)
         problems += model.problems()
-        if repair and problems:
+        if repair:
             model.forget_index()
             for _ in model.store_index():
                 pass
@@ -300,7 +300,7 @@ def parse_query(
     parsed = parse(text)
     return Query(
         texts=(parsed.text,) if parsed.text else (),
-        not_texts=(*parsed.not_texts, *not_texts),
+        not_texts=(*parsed.not_texts, *(text for text in not_texts if text.strip())),
         likes=tuple(likes),
         unlikes=tuple(unlikes),
         text_weight=text_weight,

@@ -138,7 +138,9 @@ class ClapEncoder:
             return np.zeros((0, self.dimension), np.float32)
         if self._tokenizer is None:
             self._tokenizer = _load_tokenizer(self.bundle)
-        encoded = [self._tokenizer.encode(text).ids for text in texts]
+        # A command line may hold bytes that are not UTF-8; the tokenizer takes none.
+        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        encoded = [self._tokenizer.encode(text).ids for text in readable]
         if self.device == "cpu":
             rows = list(self._pool.map(lambda ids: self._text_rows([ids])[0], encoded))
         else:

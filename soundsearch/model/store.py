@@ -11,6 +11,7 @@ from soundsearch.records import ModelInfo, Progress
 from soundsearch.settings import resource
 
 STARTER = "starter"
+SAFE_WEIGHTS = "model.safetensors"
 
 
 class ModelStore:
@@ -81,7 +82,9 @@ class ModelStore:
         model = hub_model(name)
         folder = self._folder / model.name
         if not (folder / MANIFEST).is_file():
-            yield from download(model, folder, self._endpoint)
+            # Weights that were converted already are not fetched again, when only the last step is lacking.
+            if not (_is_converted(model) and (folder / SAFE_WEIGHTS).is_file()):
+                yield from download(model, folder, self._endpoint)
             yield Progress("check", detail="Preparing the model")
             _make_bundle(model, folder)
         yield Progress("check", detail="Checking the model")
@@ -89,6 +92,8 @@ class ModelStore:
             self.check(model.name)
         except ModelError:
             (folder / MANIFEST).unlink(missing_ok=True)  # not offered, and mended by the next download
+            if _is_converted(model):
+                (folder / SAFE_WEIGHTS).unlink(missing_ok=True)
             raise
 
     def check(self, name: str) -> Bundle:
@@ -125,13 +130,19 @@ class ModelStore:
         )
 
 
+def _is_converted(model: HubModel) -> bool:
+    """Whether the hub has this model's weights in the unsafe format only."""
+    return all(file.name != SAFE_WEIGHTS for file in model.files)
+
+
 def _make_bundle(model: HubModel, folder: Path) -> None:
     """Bring weights into safetensors, where they are not, and write the manifest: the last step."""
-    if not (folder / "model.safetensors").exists():
+    if not (folder / SAFE_WEIGHTS).exists():
         from soundsearch.model.clap import convert_weights
 
-        convert_weights(folder / "pytorch_model.bin", folder / "model.safetensors")
-        (folder / "pytorch_model.bin").unlink()
+        convert_weights(folder / "pytorch_model.bin", folder / SAFE_WEIGHTS)
+    if _is_converted(model):
+        (folder / "pytorch_model.bin").unlink(missing_ok=True)
     bundle = Bundle.open(folder)
     write_manifest(
         folder,

@@ -141,6 +141,20 @@ def test_links_in_a_circle_are_walked_once(engine: Engine, library: Path) -> Non
     assert run_scan(engine, library).found == 14
 
 
+def test_a_link_up_does_not_bring_in_the_parents_clips(engine: Engine, library: Path) -> None:
+    write_tone(library.parent / "outside.wav", 500.0)
+    (library / "up").symlink_to(library.parent)
+    assert run_scan(engine, library).found == 14
+
+
+def test_moved_clips_need_no_model(open_engine: OpenEngine, library: Path) -> None:
+    run_scan(open_engine(), library)
+    (library / "High").rename(library / "Higher")
+    engine = open_engine()
+    assert run_scan(engine, library).moved == 7
+    assert not engine.is_ready
+
+
 def test_a_folder_that_is_not_there_is_refused(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="no such folder"):
         run_scan(engine, tmp_path / "nowhere")
