@@ -60,14 +60,21 @@ class ActiveModel:
 
     # -- the encoder
 
-    def start_loading(self) -> "Future[ClapEncoder]":
-        """Load the weights in a thread of their own, unless that was begun before."""
+    def start_loading(self, for_searches: bool = False) -> "Future[ClapEncoder]":
+        """Load the weights in a thread of their own, unless that was begun before.
+
+        Args:
+            for_searches: Also embed in that thread what every first search needs, so that it is answered at once.
+        """
         if self._encoder is None:
             self._encoder = future = Future["ClapEncoder"]()
 
             def load() -> None:
                 try:
-                    future.set_result(self._load())
+                    encoder = self._load()
+                    if for_searches:
+                        self._everyday = _everyday_texts(encoder)
+                    future.set_result(encoder)
                 except BaseException as err:  # handed to whoever asks for the encoder
                     future.set_exception(err)
 
@@ -165,8 +172,7 @@ class ActiveModel:
     def _background(self) -> FloatArray:
         """Embeddings of everyday descriptions, for the calibration of strengths."""
         if self._everyday is None:
-            lines = resource("everyday-sounds.txt").read_text(encoding="utf-8").splitlines()
-            self._everyday = self.encoder.embed_texts([line for line in lines if line.strip()])
+            self._everyday = _everyday_texts(self.encoder)
         return self._everyday
 
     # -- the index
@@ -221,3 +227,8 @@ class ActiveModel:
         elif not np.array_equal(vectors[order], saved.vectors[saved_order]):
             found.append("The search index holds other vectors than the catalogue.")
         return found
+
+
+def _everyday_texts(encoder: "ClapEncoder") -> FloatArray:
+    lines = resource("everyday-sounds.txt").read_text(encoding="utf-8").splitlines()
+    return encoder.embed_texts([line for line in lines if line.strip()])

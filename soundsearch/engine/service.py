@@ -11,7 +11,7 @@ from soundsearch import settings as settings_file
 from soundsearch.catalogue.query import parse
 from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.engine.active import ActiveModel
-from soundsearch.engine.scan import Embed, mount_point, scan
+from soundsearch.engine.scan import Embed, mount_point, reach, scan
 from soundsearch.engine.search import Selection, listing
 from soundsearch.errors import CatalogueError, ModelError
 from soundsearch.model.store import STARTER, ModelStore
@@ -114,7 +114,7 @@ class Engine:
 
     def start_loading(self) -> bool:
         """Load in the background what searches and scans need; True once it is there, or has failed."""
-        futures = [model.start_loading() for model in (self.answering, self.chosen)]
+        futures = [model.start_loading(for_searches=True) for model in (self.answering, self.chosen)]
         return all(future.done() for future in futures)
 
     @property
@@ -183,6 +183,13 @@ class Engine:
         yield from model.store_index()
         return report
 
+    def look_at_roots(self) -> None:
+        """Note which roots can be reached now: those of a drive that was plugged in again come back by themselves."""
+        for root in self._catalogue.roots():
+            mount = reach(self._catalogue, root)
+            if root.online != (mount is not None):
+                self._catalogue.set_root_seen(root.id, mount)
+
     def remove_root(self, path: str) -> None:
         """Forget a root and the clips below it. No sound file is touched."""
         self._catalogue.remove_root(path)
@@ -250,6 +257,7 @@ class Engine:
 
     def status(self) -> LibraryStatus:
         """Catalogue and index at a glance, for the chosen model."""
+        self.look_at_roots()
         counts = self._catalogue.count_states()
         model = self.chosen
         folder = model.index_folder

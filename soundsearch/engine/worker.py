@@ -52,10 +52,13 @@ EVERYTHING = 2**62  # a listing has no limit
 def run(connection: Connection, data_dir: Path, model: str | None, device: str | None) -> None:
     """Main function of the engine process: ends when the window does."""
     places = Places(data_dir)
-    places.create()
-    handler = logging.handlers.RotatingFileHandler(
-        places.log.with_name("engine.log"), maxBytes=1_000_000, backupCount=1, encoding="utf-8"
-    )
+    try:
+        places.create()
+        handler: logging.Handler = logging.handlers.RotatingFileHandler(
+            places.log.with_name("engine.log"), maxBytes=1_000_000, backupCount=1, encoding="utf-8"
+        )
+    except (OSError, SoundSearchError):  # the catalogue lies in the same folder: opening it says what is wrong
+        handler = logging.StreamHandler()
     logging.basicConfig(
         level=logging.INFO, handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -183,6 +186,7 @@ class Worker:
         if self._engine is None or (not at_once and time.monotonic() - self._changed_at < CHANGED_S):
             return
         self._changed_at = time.monotonic()
+        self._engine.look_at_roots()
         changes = self._engine.changes
         if self._changes not in (-1, changes):
             self._send(Changed())

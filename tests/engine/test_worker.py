@@ -13,6 +13,7 @@ import pytest
 from soundsearch.engine.client import EngineClient
 from soundsearch.engine.messages import (
     CancelJob,
+    Changed,
     Failed,
     FetchClips,
     GetStatus,
@@ -135,3 +136,22 @@ def test_closing_ends_the_process(tmp_path: Path, tiny_model: Path) -> None:
     assert process is not None
     talk.client.close()
     assert process.exitcode is not None
+
+
+def test_a_data_folder_that_cannot_be_made_is_said_in_answer(tmp_path: Path, tiny_model: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    talk = Talk(tmp_path / "file" / "data", str(tiny_model))
+    answer = talk.ask(GetStatus())
+    assert isinstance(answer, Failed) and "Cannot use the data folder" in answer.message and answer.hint
+    talk.client.close()
+
+
+def test_a_root_that_is_back_is_online_by_itself(talk: Talk, library: Path) -> None:
+    talk.ask(Scan((str(library),)))
+    talk.until(lambda m: isinstance(m, JobDone))
+    library.rename(library.parent / "unplugged")
+    talk.until(lambda m: isinstance(m, Changed))
+    assert [root.online for root in talk.ask(GetStatus()).value.roots] == [False]
+    (library.parent / "unplugged").rename(library)
+    talk.until(lambda m: isinstance(m, Changed))
+    assert [root.online for root in talk.ask(GetStatus()).value.roots] == [True]
