@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None, open_window: OpenWindow | None = Non
             stream.reconfigure(errors="surrogateescape")
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
+    if "-h" in rest:
+        parser.parse_args([options.command, "--help"])
     if options.command == "search" and all(_EXCLUDED.match(word) or word[:1] != "-" for word in rest):
         options.text += rest  # `search wet slap -voice`: no option is written with one dash and more than one letter
     elif rest:
@@ -103,9 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace, Places], int], text: str) -> argparse.ArgumentParser:
-        # No -h: it would swallow `search wet -hiss`.
-        sub = commands.add_parser(name, help=text, description=text, parents=[common(False)], add_help=False)
-        sub.add_argument("--help", action="help", help="show this and exit")
+        # A search has no -h of argparse's: it would swallow `search wet -hiss`.
+        has_words = name == "search"
+        sub = commands.add_parser(name, help=text, description=text, parents=[common(False)], add_help=not has_words)
+        if has_words:
+            sub.add_argument("--help", action="help", help="show this and exit")
         sub.set_defaults(run=run)
         return sub
 

@@ -302,3 +302,10 @@ def test_the_window_without_a_display_says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "soundsearch", "--data-dir", str(tmp_path)]
     done = subprocess.run(command, env=bare, capture_output=True, text=True)
     assert done.returncode == 1 and "no display" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["scan", "search", "embed", "models", "status", "verify", "doctor"])
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_explains_itself(run: Run, command: str, option: str) -> None:
+    code, out, _ = run(command, option)
+    assert code == 0 and out.startswith(f"usage: soundsearch {command}")
