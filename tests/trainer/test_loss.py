@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
+from transformers.models.clap.modeling_clap import contrastive_loss
 
 from trainer.loss import anchor, class_scores, contrastive
 
@@ -59,6 +60,15 @@ def test_without_shared_texts_it_is_the_symmetric_cross_entropy() -> None:
     expected = (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own)) / 2
     loss = contrastive(audio, texts, own, torch.eye(6, dtype=torch.bool), torch.tensor(7.0))
     assert float(loss) == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_it_is_not_the_loss_of_transformers_which_counts_one_direction_twice() -> None:
+    audio, texts = unit(6, 1), unit(6, 2)
+    logits = 7.0 * audio @ texts.T  # what `return_loss=True` of transformers 5.23 does with them:
+    theirs = (contrastive_loss(logits.T) + contrastive_loss(logits.T)) / 2
+    ours = contrastive(audio, texts, torch.arange(6), torch.eye(6, dtype=torch.bool), torch.tensor(7.0))
+    assert float(theirs) == pytest.approx(float(functional.cross_entropy(logits.T, torch.arange(6))))
+    assert abs(float(ours) - float(theirs)) > 1e-3
 
 
 def test_perfect_batch_of_shared_texts_scores_zero() -> None:
