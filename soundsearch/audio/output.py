@@ -56,13 +56,11 @@ class Output:
 
     Attributes:
         latency_s: How long after it is mixed a sample is heard.
-        outdated: Set when another device was chosen: the next `open` opens anew.
     """
 
     def __init__(self, latency_s: float = LATENCY_S) -> None:
         self.latency_s = 0.0
         self._wanted_latency_s = latency_s
-        self.outdated = False
         self._error: PlaybackError | None = None
         self._starting: float | None = None  # since when
         self._library = _library()
@@ -126,7 +124,7 @@ class Output:
 
     def fits(self, sample_rate: int) -> bool:
         """True when an open stream can take a clip of this rate at once."""
-        return self.is_open and self._rate == sample_rate and not self.outdated and not self.error
+        return self.is_open and self._rate == sample_rate and not self.error
 
     def open(self, sample_rate: int, device: str, gain: float) -> None:
         """Open a stream of this rate if it is not open; afterwards `error` says whether that worked."""
@@ -135,7 +133,7 @@ class Output:
         self.close()
         if self._error and self._library:
             self._refresh()
-        self._error, self.outdated = None, False
+        self._error = None
         try:
             self._start(self._find(device), sample_rate, gain)
         except PlaybackError as err:

@@ -177,12 +177,6 @@ class Player:
                 self._voice.target, self._voice.level = 0, 0.0
                 self._wish.notify()
 
-    def set_device(self, device: str) -> None:
-        """Use another output from the next clip on."""
-        with self._wish:
-            self._device = device
-            self._output.outdated = True
-
     def close(self) -> None:
         """Fade out, let the output go and end the thread."""
         with self._wish:

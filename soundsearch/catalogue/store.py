@@ -35,7 +35,6 @@ class KnownFile:
     size_bytes: int
     modified_ns: int
     state: ClipState
-    has_content: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +48,13 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class PendingFile:
-    """A clip that needs analysis for a bundle. `analysed` means that only the embedding is lacking."""
+    """A clip that needs analysis for a bundle."""
 
     clip_id: int
     root_id: int
     path: str  # whole path, as os.fsdecode gives it
     size_bytes: int
     modified_ns: int
-    analysed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +150,9 @@ class Catalogue:
     def files(self, root_id: int) -> dict[bytes, KnownFile]:
         """Every file of a root as last seen, by its path below the root."""
         rows = self._db.query(
-            "SELECT path, id, size_bytes, modified_ns, state, content_id IS NOT NULL FROM clips WHERE root_id = ?",
-            (root_id,),
+            "SELECT path, id, size_bytes, modified_ns, state FROM clips WHERE root_id = ?", (root_id,)
         )
-        return {
-            path: KnownFile(clip, size, modified, ClipState(state), bool(content))
-            for path, clip, size, modified, state, content in rows
-        }
+        return {path: KnownFile(clip, size, modified, ClipState(state)) for path, clip, size, modified, state in rows}
 
     def list_files(self, root_id: int, added: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]]) -> None:
         """Note new and changed files, one transaction: their names can be searched, analysis follows."""
@@ -211,7 +205,7 @@ class Catalogue:
         """Clips of these roots that are not analysed, or have no vector of the bundle: newest first, a content once."""
         rows = self._db.query(
             f"""
-            SELECT clips.id, clips.root_id, roots.path, clips.path, size_bytes, modified_ns, state = 'ready'
+            SELECT clips.id, clips.root_id, roots.path, clips.path, size_bytes, modified_ns
             FROM clips JOIN roots ON roots.id = root_id
             WHERE root_id IN ({_marks(root_ids)}) AND (state = 'pending' OR (state = 'ready' AND NOT EXISTS (
                 SELECT 1 FROM embeddings e WHERE e.bundle = ? AND e.content_id = clips.content_id)))
@@ -221,8 +215,8 @@ class Catalogue:
             (*root_ids, bundle),
         )
         return [
-            PendingFile(clip, root_id, os.fsdecode(_with_separator(root) + path), size, modified, bool(ready))
-            for clip, root_id, root, path, size, modified, ready in rows
+            PendingFile(clip, root_id, os.fsdecode(_with_separator(root) + path), size, modified)
+            for clip, root_id, root, path, size, modified in rows
         ]
 
     def embedded_digests(self, bundle: str) -> set[bytes]:
