@@ -1,12 +1,13 @@
 """The bar at the bottom: transport, waveform, volume, and whether a selected row plays at once."""
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QWidget
 
 from soundsearch.audio.peaks import Peaks
 from soundsearch.gui import wording
 from soundsearch.gui.audition import Audition
+from soundsearch.gui.elided_label import ElidedLabel
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.waveform import WaveformView
@@ -15,16 +16,6 @@ from soundsearch.records import Clip
 FRAME_MS = 16  # the play position moves at 60 Hz
 TWO_LINES_BELOW = 720  # width in pixels
 VOLUME_DB = (-48, 12)
-
-
-class NameLabel(QLabel):
-    """A name that loses its middle where there is no room for all of it."""
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw as much as fits."""
-        painter = QPainter(self)
-        shown = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
 
 
 class PlayerBar(QFrame):
@@ -67,7 +58,7 @@ class PlayerBar(QFrame):
         self.time = QLabel()
         self.time.setProperty("tone", "muted")
         self.time.setAccessibleName("Position and length")
-        self.name = NameLabel()
+        self.name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.volume = QSlider(Qt.Orientation.Horizontal)

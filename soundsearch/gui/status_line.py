@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePo
 from soundsearch.engine.messages import DownloadModel
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
+from soundsearch.gui.elided_label import ElidedLabel
 from soundsearch.gui.theme import Theme
 from soundsearch.records import LibraryStatus, Progress
 
@@ -153,7 +154,7 @@ class JobStrip(QWidget):
         self._progress: Progress | None = None
         is_download = isinstance(job.request, DownloadModel)
         self._what = "Download" if is_download else "Scan"
-        self.text = QLabel(f"Starting the {self._what.lower()}")
+        self.text = ElidedLabel(f"Starting the {self._what.lower()}")
         self.text.setProperty("role", "small")
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
