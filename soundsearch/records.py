@@ -206,3 +206,52 @@ class LibraryStatus:
     version: str
     pending: int = 0
     device: str = ""  # "cpu", "cuda", "mps"; "" while no model is loaded
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What a personal model shall be trained on, and how."""
+
+    name: str  # of the new model
+    folders: tuple[str, ...] = ()  # only clips below these; none means the whole library
+    recipe: str = "projection"  # or "lora", "last-stage", "full"
+    captions: str = "grammar"  # or "template", "given"
+    seed: int = 3407
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPreview:
+    """What a plan would train on, before anything is trained."""
+
+    clips: int
+    train: int
+    validation: int  # chooses when to stop
+    test: int  # only for the proof
+    tags: tuple[tuple[str, int], ...]  # with the number of clips, most frequent first
+    examples: tuple[tuple[str, tuple[str, ...]], ...]  # path of a clip, and texts that it would be trained with
+    problems: tuple[str, ...]  # leaks that were mended, clips that cannot be read, tags with one clip, ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress(Progress):
+    """How far a training run is."""
+
+    loss: float | None = None  # nats
+    validation: float | None = None  # text to audio mAP@10 on the validation clips, 0 to 1
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOutcome:
+    """What came of a plan. Shares are text to audio mAP@10 on test clips, 0 to 1; of the control list top-1 accuracy."""
+
+    name: str
+    folder: str  # the bundle
+    before: float
+    after: float
+    gain: tuple[float, float, float]  # after - before, and its 95 % bootstrap interval
+    control_before: float
+    control_after: float
+    offered: bool  # whether it gained more than it lost
+    reason: str  # one sentence for the user
+    report: str  # path of report.html

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import ClapTextConfig, ClapTextModelWithProjection
 
-from trainer import synth
+from trainer.distil import synth
 
 REPOSITORY = Path(__file__).parents[2]
 WORDS = sorted({word for maker in synth.MAKERS for word in maker.__name__.split("_")} | {

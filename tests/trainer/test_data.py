@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from soundsearch.errors import TrainingError
-from trainer import soundfont
 from trainer.augment import augment, mask_bands, mix, place
-from trainer.batches import aim, batches, choices
-from trainer.config import DistilConfig
 from trainer.data import Item, fits, read_manifest, sampling_weights, sound_of, trainable
-from trainer.synth import MAKERS, synthetic_items
-from trainer.teacher import FRONT_END
-from trainer.text import TextTower
+from trainer.distil import soundfont
+from trainer.distil.batches import aim, batches, choices
+from trainer.distil.config import DistilConfig
+from trainer.distil.synth import MAKERS, synthetic_items
+from trainer.distil.teacher import FRONT_END
+from trainer.distil.text import TextTower
 
 RATE = 32_000
-RECIPES = Path(__file__).parents[2] / "trainer" / "recipes"
+RECIPES = Path(__file__).parents[2] / "trainer" / "distil" / "recipes"
 FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 
 

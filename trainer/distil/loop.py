@@ -18,12 +18,12 @@ from soundsearch.audio.features import FrontEnd, features
 from soundsearch.model.mobilenet import AudioOutput, MobileNetAudioWithProjection
 from soundsearch.records import FloatArray
 from trainer import loss
-from trainer.batches import Targets, aim, batches, choices, hear
-from trainer.checkpoint import blend
-from trainer.config import DistilConfig
+from trainer.bundles import blend
 from trainer.data import Item
-from trainer.teacher import untrained_embedding
-from trainer.text import TextTower
+from trainer.distil.batches import Targets, aim, batches, choices, hear
+from trainer.distil.config import DistilConfig
+from trainer.distil.teacher import untrained_embedding
+from trainer.distil.text import TextTower
 
 MAX_SCALE = 100.0
 WATCH_EVERY = 4  # steps; the variances of all maps cost a sixth of a step

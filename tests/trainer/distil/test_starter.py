@@ -13,12 +13,12 @@ from safetensors.torch import load_file
 from soundsearch.audio.features import load_features
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import ClapEncoder
-from trainer import config as recipes
 from trainer.data import FREE, read_manifest, trainable
-from trainer.teacher import FRONT_END, load_teacher
-from trainer.text import TextTower
+from trainer.distil import config as recipes
+from trainer.distil.teacher import FRONT_END, load_teacher
+from trainer.distil.text import TextTower
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 MODEL = REPOSITORY / "resources" / "model"
 DEMO = REPOSITORY / "resources" / "demo"
 SHARED = REPOSITORY.parent / "shared"
@@ -106,7 +106,7 @@ def test_no_tensor_is_the_teachers() -> None:
 @needs_shared
 def test_the_recipe_names_what_it_was_trained_on() -> None:
     """The credits are those of the recipe's manifests: the train split, permissive, nothing else."""
-    recipe = recipes.load(REPOSITORY / "trainer" / "recipes" / "starter.toml")
+    recipe = recipes.load(REPOSITORY / "trainer" / "distil" / "recipes" / "starter.toml")
     data = SHARED / "data"
     wanted = {
         str(Path(item.path).relative_to(data))

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 from soundsearch.audio.features import FrontEnd
 from soundsearch.errors import TrainingError
-from soundsearch.model.bundle import MANIFEST, write_manifest
+from soundsearch.model.bundle import write_manifest
 from soundsearch.model.mobilenet import MODEL_TYPE
 from trainer.data import Item
-from trainer.text import TOKENIZER_FILES, TextTower
+from trainer.distil.text import TOKENIZER_FILES, TextTower
 
 LICENCE = "Apache-2.0 AND MIT"
 TRAINING_DATA = "training-data.csv"
@@ -31,17 +31,6 @@ def bundle_config(text: TextTower) -> dict[str, Any]:
         "text_config": text.config,
         "audio_config": {"model_type": MODEL_TYPE, "width": 0.4, "n_mels": 128, "hidden": 512, "n_classes": 527},
         "logit_scale_init_value": 1 / 0.07,
-    }
-
-
-def blend(start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Mix two sets of weights: `share` of the trained ones, the rest of the start.
-
-    Source: Wortsman et al., "Robust fine-tuning of zero-shot models" (2021).
-    """
-    return {
-        key: torch.lerp(start[key], trained[key], share) if trained[key].is_floating_point() else trained[key]
-        for key in trained
     }
 
 
@@ -91,21 +80,6 @@ def export(
         write_manifest(folder, licence=LICENCE, front_end=front_end, **about)
     except OSError as err:
         raise TrainingError(f"Cannot write the model to {folder}: {err.strerror}.", "Choose another folder.") from err
-
-
-def record(folder: Path, name: str, measured: Mapping[str, Any]) -> None:
-    """Keep a measurement in the manifest of a bundle, under `metrics`.
-
-    Raises:
-        TrainingError: If the folder has no manifest, or it cannot be written.
-    """
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        manifest.setdefault("metrics", {})[name] = measured
-        path.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    except (OSError, ValueError) as err:
-        raise TrainingError(f"Cannot write the measurement to {path}: {err}.", "Leave out --record.") from err
 
 
 def _write_credits(path: Path, items: Sequence[Item]) -> None:

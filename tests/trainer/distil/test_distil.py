@@ -14,13 +14,13 @@ from soundsearch.audio.features import features
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import ClapEncoder
 from trainer import cli
-from trainer.checkpoint import bundle_config
-from trainer.config import DistilConfig
 from trainer.data import phrasings
-from trainer.loop import Distiller, Step
-from trainer.synth import synthetic_items
-from trainer.teacher import FRONT_END, load_teacher
-from trainer.text import TextTower
+from trainer.distil.config import DistilConfig
+from trainer.distil.export import bundle_config
+from trainer.distil.loop import Distiller, Step
+from trainer.distil.synth import synthetic_items
+from trainer.distil.teacher import FRONT_END, load_teacher
+from trainer.distil.text import TextTower
 
 RATE = FRONT_END.sample_rate
 SMALL = DistilConfig(

@@ -11,7 +11,7 @@ from torch import Tensor
 from soundsearch.audio.features import FrontEnd
 from soundsearch.errors import TrainingError
 from soundsearch.model.mobilenet import ROWS, MobileNetAudioWithProjection
-from trainer.text import TextTower
+from trainer.distil.text import TextTower
 
 # Source: EfficientAT's preprocessing, as the teacher was trained with.
 FRONT_END = FrontEnd(
