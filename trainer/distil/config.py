@@ -1,12 +1,10 @@
 """DistilConfig: everything that decides what a training run gives, as one typed record and one TOML file."""
 
-import difflib
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from soundsearch.errors import TrainingError
+from trainer.config import load as load_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +61,4 @@ def load(path: Path) -> DistilConfig:
     Raises:
         TrainingError: If the file cannot be read, or a key or a value is not known.
     """
-    try:
-        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as err:
-        raise TrainingError(f"Cannot read the recipe {path}: {err.strerror}.", "Check the path.") from err
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
-        raise TrainingError(f"Cannot read the recipe {path}: {err}.", "Correct the file.") from err
-    known = {field.name: field for field in fields(DistilConfig)}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "Remove it."
-            raise TrainingError(f"The recipe {path} has an unknown key {key}.", hint)
-        default = known[key].default
-        if isinstance(default, tuple) and isinstance(value, list):
-            value = tuple(str(entry) for entry in value)
-        elif isinstance(default, float) and type(value) is int:
-            value = float(value)
-        if type(value) is not type(default):
-            raise TrainingError(f"{key} in {path} must be of type {type(default).__name__}.", "Correct it.")
-        values[key] = value
-    return DistilConfig(**values)
+    return load_record(path, DistilConfig)
