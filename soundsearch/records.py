@@ -74,6 +74,14 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of the library, with the clips that were analysed anywhere below it."""
+
+    path: str
+    clips: int
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A sound file, or the part of it between two times, that a query points at."""
 
@@ -189,6 +197,9 @@ class ModelInfo:
     description: str = ""
     licence: str = ""
     recommended: bool = False
+    personal: bool = False  # trained on the user's own sounds
+    reason: str = ""  # why a personal model is not recommended, "" if it may be used without second thoughts
+    report: str = ""  # path of a personal model's report
 
 
 @dataclass(frozen=True, slots=True)

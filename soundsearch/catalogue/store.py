@@ -1,7 +1,8 @@
 """Catalogue: the truth about the library. All SQL is here; outside of this package nobody knows that it is SQL."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import folder_tags, place, where
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.errors import CatalogueError
-from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, IntArray, Root
+from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, Folder, IntArray, Root
 
 _CHUNK = 500  # ids in one statement; SQLite's own limit is far higher, but parsing time is not free
 
@@ -259,7 +260,63 @@ class Catalogue:
                 self._count("changes")
         return moved, embedded
 
+    def unheard_digests(self, bundle: str) -> list[bytes]:
+        """Digests of all contents that have no vector of the bundle, those that came last first."""
+        rows = self._db.query(
+            """SELECT digest FROM contents WHERE NOT EXISTS (
+                SELECT 1 FROM embeddings e WHERE e.bundle = ? AND e.content_id = contents.id) ORDER BY id DESC""",
+            (bundle,),
+        )
+        return [digest for (digest,) in rows]
+
+    def record_vectors(self, bundle: str, vectors: Mapping[bytes, FloatArray]) -> int:
+        """Commit vectors of contents that are known, by digest, one transaction; returns how many are new."""
+        added = 0
+        with self._db.transaction():
+            for digest, vector in vectors.items():
+                added += self._db.execute(
+                    "INSERT OR IGNORE INTO embeddings (bundle, content_id, vector)"
+                    " SELECT ?, id, ? FROM contents WHERE digest = ?",
+                    (bundle, vector.astype("<f4").tobytes(), digest),
+                ).rowcount
+            if added:
+                self._count("changes")
+        return added
+
+    def forget_vectors(self, bundle: str) -> None:
+        """Drop every vector of a bundle that is gone for good."""
+        with self._db.transaction():
+            if self._db.execute("DELETE FROM embeddings WHERE bundle = ?", (bundle,)).rowcount:
+                self._count("deletions")
+                self._count("changes")
+
     # -- reading
+
+    @property
+    def deletions(self) -> int:
+        """Grows whenever contents or vectors go."""
+        return int(self._db.query("SELECT value FROM counters WHERE name = 'deletions'")[0][0])
+
+    def digests(self) -> set[bytes]:
+        """Digests of all contents."""
+        return {digest for (digest,) in self._db.query("SELECT digest FROM contents")}
+
+    def folders(self) -> tuple[Folder, ...]:
+        """Every folder that holds clips that can be heard, and the folders above it up to its root, by path.
+
+        A folder counts all clips below it.
+        """
+        counts: Counter[bytes] = Counter()
+        rows = self._db.query(
+            "SELECT roots.path, clips.path FROM clips JOIN roots ON roots.id = root_id WHERE state = 'ready'"
+        )
+        below = Counter((root, os.path.dirname(path)) for root, path in rows)
+        for (root, folder), clips in below.items():
+            while folder:
+                counts[_with_separator(root) + folder] += clips
+                folder = os.path.dirname(folder)
+            counts[root] += clips
+        return tuple(Folder(os.fsdecode(path), clips) for path, clips in sorted(counts.items()))
 
     def stamp(self, bundle: str) -> Stamp:
         """Where the embeddings of a bundle stand now."""

@@ -239,3 +239,31 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     same = Database(file, [first])
     assert same.query("SELECT * FROM a") == []
     same.close()
+
+
+def test_vectors_of_known_contents_are_added_once_and_forgotten_together(catalogue: Catalogue) -> None:
+    library(catalogue)
+    digests = {bytes([number]) * 16 for number in range(1, 5)}
+    assert set(catalogue.unheard_digests("other")) == catalogue.digests() == digests
+    assert catalogue.unheard_digests(BUNDLE) == []
+    rows = {digest: vector(digest[0]) for digest in digests}
+    before = catalogue.changes
+    assert catalogue.record_vectors("other", {**rows, b"9" * 16: vector(9)}) == 4
+    assert catalogue.record_vectors("other", rows) == 0
+    assert catalogue.changes == before + 1 and catalogue.unheard_digests("other") == []
+    ids, vectors = catalogue.embeddings("other", 8)
+    assert len(ids) == 4 and catalogue.count_embedded("other") == 4
+    deletions = catalogue.deletions
+    catalogue.forget_vectors("other")
+    assert catalogue.count_embedded("other") == 0 and catalogue.count_embedded(BUNDLE) == 4
+    assert catalogue.deletions == deletions + 1
+
+
+def test_folders_count_all_that_is_below_them(catalogue: Catalogue) -> None:
+    root = library(catalogue)
+    catalogue.list_files(root, [FoundFile(b"Pads/Deep/new.wav", 1, 1)], [])  # not analysed yet
+    assert [(folder.path, folder.clips) for folder in catalogue.folders()] == [
+        ("/sounds", 4),
+        ("/sounds/Drums", 2),
+        ("/sounds/Pads", 1),
+    ]
