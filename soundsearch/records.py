@@ -254,7 +254,7 @@ class TrainingProgress(Progress):
 
 @dataclass(frozen=True, slots=True)
 class TrainingOutcome:
-    """What came of a plan. Shares are text to audio mAP@10 on test clips, 0 to 1; of the control list top-1 accuracy."""
+    """What came of a plan: shares from 0 to 1, of text to audio mAP@10 on test clips and top-1 of the control list."""
 
     name: str
     folder: str  # the bundle

@@ -310,11 +310,12 @@ class Catalogue:
         rows = self._db.query(
             "SELECT roots.path, clips.path FROM clips JOIN roots ON roots.id = root_id WHERE state = 'ready'"
         )
-        below = Counter((root, os.path.dirname(path)) for root, path in rows)
+        separator = os.sep.encode()
+        below = Counter((root, path.rpartition(separator)[0]) for root, path in rows)
         for (root, folder), clips in below.items():
             while folder:
                 counts[_with_separator(root) + folder] += clips
-                folder = os.path.dirname(folder)
+                folder = folder.rpartition(separator)[0]
             counts[root] += clips
         return tuple(Folder(os.fsdecode(path), clips) for path, clips in sorted(counts.items()))
 

@@ -251,7 +251,7 @@ def test_vectors_of_known_contents_are_added_once_and_forgotten_together(catalog
     assert catalogue.record_vectors("other", {**rows, b"9" * 16: vector(9)}) == 4
     assert catalogue.record_vectors("other", rows) == 0
     assert catalogue.changes == before + 1 and catalogue.unheard_digests("other") == []
-    ids, vectors = catalogue.embeddings("other", 8)
+    ids, _ = catalogue.embeddings("other", 8)
     assert len(ids) == 4 and catalogue.count_embedded("other") == 4
     deletions = catalogue.deletions
     catalogue.forget_vectors("other")
