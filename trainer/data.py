@@ -1,48 +1,44 @@
-"""Manifests, licences, captions and batches: what the trainer learns from, as items that name clips."""
+"""Items that name clips: what every source gives, what every step takes; manifests, and how an item's sound is read."""
 
 import csv
+import io
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
-from soundsearch.audio.decode import decode, mono, resample
+from soundsearch.audio.decode import Waveform, decode, mono, resample
 from soundsearch.errors import DecodeError, TrainingError
 from soundsearch.records import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
 T = TypeVar("T")
-FREE = ("public-domain", "attribution")  # licence classes that weights may be trained on and shipped
-# Names of one thing: without this, clips of the same drum would be counted as wrong for each other.
-_SAME = {
-    "bass drum": "kick drum",
-    "acoustic bass drum": "kick drum",
-    "acoustic snare": "snare drum",
-    "electric snare": "snare drum",
-    "snare": "snare drum",
-    "birdsong": "bird song",
-    "dog bark": "dog",
-}
-# Tags that say where a clip comes from, not what is heard.
-_NOT_HEARD = {"sfx", "game", "environmental", "environment", "esc10", "instrument", "one-shot", "loop", "drums", "perc"}
-_TEMPLATES = ("{}", "{}", "the sound of {}", "{} sound", "a recording of {}")
+MARGIN_S = 1.0  # decoded and resampled behind the part asked for, so that the part equals that of the whole clip
+READERS = 4  # threads that decode; the codec libraries let go of the interpreter
+_BETWEEN = re.compile(r"[;|,]")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One clip of a manifest, or a generated one (then `samples` is there and `path` is a made-up name)."""
+    """One clip to learn from, or a generated one (then `samples` is there and `path` is a made-up name).
+
+    `path` is as os.fsdecode gives it. `split` is what the source says until `splits.split` makes it "train",
+    "validation" or "test". A clip of a shard has no file: `path` tells where it came from, `encoded` holds its file.
+    """
 
     path: str
-    captions: tuple[str, ...]
+    captions: tuple[str, ...]  # written by people, about this clip
     label: str = ""
     tags: tuple[str, ...] = ()
     split: str = ""
-    group: str = ""
+    group: str = ""  # clips of one group are never on both sides of a split
     class_name: str = ""  # of the zero-shot check, "" outside it
     licence: str = ""
     licence_class: str = ""
@@ -52,75 +48,115 @@ class Item:
     source: str = ""
     samples: FloatArray | None = None  # mono, at the front end's sample rate
     generated: bool = False
+    pack: str = ""  # sample pack, kit or vendor folder that it came with
+    tag_sources: tuple[str, ...] = ()  # of each tag: "name", "folder", "file", "sidecar", "user", "manifest", "shard"
+    duration_s: float = 0.0  # 0 while nobody decoded it
+    digest: str = ""  # of its decoded samples, "" while nobody decoded it
+    encoded: bytes | None = None  # an audio file held in memory
+    full_scale: int = 32768  # what 1.0 is in the 16-bit samples of `encoded`
 
 
 def read_manifest(path: Path, class_column: str = "esc_class") -> list[Item]:
     """Read a CSV with a header or a JSONL file; clip paths are relative to the manifest or to the folder above it.
 
     Columns: `path` (or `audio`), `caption` or `captions` (`|`-separated or a list), and, where there are, `label`,
-    `tags` (`;`-separated or a list), `split`, `group`, `licence`, `licence_class`, `author`, `title`, `url`, `source`.
+    `tags` (`;`-, `|`- or `,`-separated, or a list), `split`, `group`, `pack`, `licence`, `licence_class`, `author`,
+    `title`, `url`, `source`. Columns may be separated by comma, semicolon or tab.
 
     Raises:
         TrainingError: If it cannot be read, or has no row with a clip.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() == ".jsonl":
-            rows: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines() if line.strip()]
-        else:
-            rows = list(csv.DictReader(text.splitlines()))
+        # Paths may hold bytes that are not UTF-8, as os.fsdecode gives them.
+        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
+        rows = list(_json_rows(text)) if path.suffix.lower() == ".jsonl" else _csv_rows(text)
     except OSError as err:
         raise TrainingError(f"Cannot read the manifest {path}: {err.strerror}.", "Check the path.") from err
-    except ValueError as err:
+    except (ValueError, csv.Error) as err:
         raise TrainingError(f"Cannot read the manifest {path}: {err}.", "Save it as UTF-8 CSV or JSONL.") from err
-    items = [_item(row, path.parent, class_column) for row in rows if row.get("path") or row.get("audio")]
+    items = [item_of_row(row, path.parent, class_column) for row in rows if row.get("path") or row.get("audio")]
     if not items:
         raise TrainingError(f"The manifest {path} names no clips.", "It needs a column called path.")
     return items
 
 
-def _item(row: dict[str, Any], folder: Path, class_column: str) -> Item:
-    name = str(row.get("path") or row.get("audio"))
+def _json_rows(text: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number} is not an object")
+            yield row
+
+
+def _csv_rows(text: str) -> list[dict[str, Any]]:
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+
+
+def item_of_row(row: dict[str, Any], folder: Path, class_column: str = "") -> Item:
+    """Make an item of a row of a manifest, or of the JSON beside a clip; `folder` is what its path is relative to."""
+    name = str(row.get("path") or row.get("audio") or "")
     path = next((f / name for f in (folder, folder.parent) if (f / name).exists()), folder / name)
-    captions = row.get("captions") or row.get("caption") or ()
-    tags = row.get("tags") or ()
+    captions = row.get("captions") or row.get("caption") or row.get("text") or ()
+    tags = row.get("tags") or row.get("tag") or ()
     return Item(
         path=str(path),
-        captions=tuple(captions.split("|")) if isinstance(captions, str) else tuple(captions),
-        label=str(row.get("label") or ""),
-        tags=tuple(tags.split(";")) if isinstance(tags, str) else tuple(tags),
-        split=str(row.get("split") or ""),
-        group=str(row.get("group") or ""),
-        class_name=str(row.get(class_column) or ""),
-        licence=str(row.get("licence") or ""),
-        licence_class=str(row.get("licence_class") or ""),
-        author=str(row.get("author") or ""),
-        title=str(row.get("title") or ""),
-        url=str(row.get("url") or ""),
-        source=str(row.get("source") or ""),
+        captions=_texts(captions.split("|") if isinstance(captions, str) else captions),
+        label=_text(row.get("label")),
+        tags=_texts(_BETWEEN.split(tags) if isinstance(tags, str) else tags),
+        split=_text(row.get("split")),
+        group=_text(row.get("group")),
+        class_name=_text(row.get(class_column)),
+        licence=_text(row.get("licence")),
+        licence_class=_text(row.get("licence_class")),
+        author=_text(row.get("author")),
+        title=_text(row.get("title")),
+        url=_text(row.get("url")),
+        source=_text(row.get("source")),
+        pack=_text(row.get("pack")),
     )
 
 
-def trainable(items: Iterable[Item]) -> list[Item]:
-    """Keep what weights may be trained on and shipped: the train split, permissive, with an author to credit."""
-    return [item for item in items if item.split == "train" and item.licence_class in FREE and item.author]
+def _text(value: object) -> str:
+    """One line of real characters: bytes that were not UTF-8 are shown as replacement marks."""
+    whole = str(value or "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return " ".join(whole.split())
+
+
+def _texts(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for value in values if (text := _text(value))))
 
 
 def readable(
     items: Sequence[Item], read: Callable[[Item], T], on_message: Callable[[str], None]
 ) -> tuple[list[Item], list[T]]:
-    """Read clips, leaving out those that cannot be, and say so: a run is never lost to one bad file.
+    """Read clips in threads, leaving out those that cannot be, and say so: a run is never lost to one bad file.
 
     Returns:
-        The items that were read, and what `read` gave for each.
+        The items that were read, in their order, and what `read` gave for each.
     """
-    kept: list[tuple[Item, T]] = []
-    for item in items:
+
+    def attempt(item: Item) -> tuple[Item, T | None, str]:
         try:
-            kept.append((item, read(item)))
+            return item, read(item), ""
         except DecodeError as err:
-            on_message(f"Left out {item.path}: {err.message}")
+            return item, None, err.message
+
+    kept: list[tuple[Item, T]] = []
+    with ThreadPoolExecutor(READERS) as pool:
+        for item, value, reason in pool.map(attempt, items):
+            if reason:
+                on_message(f"Left out {shown(item.path)}: {reason}")
+            else:
+                kept.append((item, value))  # type: ignore[arg-type]  # read() gave it
     return [item for item, _ in kept], [value for _, value in kept]
+
+
+def shown(path: str) -> str:
+    """A path that can be printed and written as UTF-8."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def at_least_one(items: Sequence[Item]) -> None:
@@ -133,73 +169,44 @@ def at_least_one(items: Sequence[Item]) -> None:
         raise TrainingError("None of the clips can be used.", "Check the manifest's paths, splits and licences.")
 
 
-def relative_to(items: Sequence[Item], folder: Path) -> list[Item]:
-    """The same items with paths relative to a folder that they are below."""
-    return [replace(item, path=str(Path(item.path).relative_to(folder))) for item in items]
+def load_samples(item: Item, sample_rate: int, max_s: float | None = 12.0) -> FloatArray:
+    """Decode the clip of an item, or its first seconds, to mono at a rate: the same samples as those of the whole clip.
 
+    Args:
+        item: Whose samples.
+        sample_rate: In Hz.
+        max_s: How much of it, None for all.
 
-def load_samples(item: Item, sample_rate: int, max_s: float = 12.0) -> FloatArray:
-    """Decode the clip of an item to mono at a rate, shape (n_samples,).
+    Returns:
+        Shape (n_samples,), float32.
 
     Raises:
         DecodeError: If the clip cannot be read.
     """
     if item.samples is not None:
         return item.samples
-    waveform = decode(item.path, max_s=max_s)
-    return resample(mono(waveform), waveform.sample_rate, sample_rate)
+    waveform = load_waveform(item, None if max_s is None else max_s + MARGIN_S)
+    samples = resample(mono(waveform), waveform.sample_rate, sample_rate)
+    return samples if max_s is None else samples[: round(max_s * sample_rate)]
 
 
-def sound_of(label: str) -> str:
-    """The one name of what a label says is heard; "crash cymbal 2" is not heard as a number."""
-    words = re.sub(r"\s+\d+$", "", label)
-    return _SAME.get(words, words)
+def load_waveform(item: Item, max_s: float | None = None) -> Waveform:
+    """Decode the clip of an item, or its first seconds, as it is stored.
 
-
-def phrasings(item: Item) -> tuple[str, ...]:
-    """All texts that an item may be trained with: captions, label, and tags that say what is heard."""
-    heard = [tag for tag in item.tags if tag not in _NOT_HEARD]
-    words = sound_of(item.label)
-    texts = [*item.captions, words, *(f"{words}, {tag}" for tag in heard if tag not in words)]
-    if m := re.fullmatch(r"(.+), single note ([A-G]#?\d)", item.captions[0] if item.captions else ""):
-        texts.append(f"a {m[1]} playing a note")
-    return tuple(dict.fromkeys(text for text in texts if text))
-
-
-def draw_text(item: Item, rng: np.random.Generator) -> str:
-    """Choose one text for a step: the caption in half of the cases, else another phrasing, some in a template."""
-    options = phrasings(item)
-    if item.captions and rng.random() < 0.5:
-        return item.captions[int(rng.integers(len(item.captions)))]
-    return _TEMPLATES[int(rng.integers(len(_TEMPLATES)))].format(options[int(rng.integers(len(options)))])
-
-
-def sampling_weights(items: Sequence[Item]) -> npt.NDArray[np.float64]:
-    """Probability of each item: by the square root of how often its label occurs, so that none drowns the rest."""
-    names, index, counts = np.unique([sound_of(item.label) for item in items], return_inverse=True, return_counts=True)
-    del names
-    weights = 1 / np.sqrt(counts[index])
-    return np.asarray(weights / weights.sum(), np.float64)
-
-
-def fits(items: Sequence[Item], texts: Sequence[str], own: Sequence[int]) -> BoolArray:
-    """Say which texts fit which clip: its own, those of clips with its label, and any of its phrasings.
-
-    Args:
-        items: The clips of a batch.
-        texts: The unique texts of the batch.
-        own: Which text was drawn for each clip.
-
-    Returns:
-        Shape (len(items), len(texts)).
+    Raises:
+        DecodeError: If the clip cannot be read.
     """
-    right = np.zeros((len(items), len(texts)), bool)
-    labels: dict[int, set[str]] = {}
-    for item, column in zip(items, own, strict=True):
-        labels.setdefault(column, set()).add(sound_of(item.label))
-    for row, item in enumerate(items):
-        mine = set(phrasings(item))
-        for column, text in enumerate(texts):
-            shared = bool(item.label) and sound_of(item.label) in labels.get(column, ())
-            right[row, column] = column == own[row] or text in mine or shared
-    return right
+    if item.encoded is None:
+        return decode(item.path, max_s=max_s)
+    try:
+        with soundfile.SoundFile(io.BytesIO(item.encoded)) as file:
+            count = -1 if max_s is None else round(max_s * file.samplerate)
+            exact = file.subtype == "PCM_16" and item.full_scale != 32768
+            samples = file.read(count, dtype="int16" if exact else "float32", always_2d=True)
+            rate = int(file.samplerate)
+    except (soundfile.SoundFileError, RuntimeError) as err:
+        raise DecodeError("its audio in the shard is damaged", "Write the shard again.") from err
+    if not len(samples):
+        raise DecodeError("it holds no samples", "Write the shard again.")
+    scaled = samples.astype(np.float32) / np.float32(item.full_scale) if exact else np.nan_to_num(samples)
+    return Waveform(scaled, rate)

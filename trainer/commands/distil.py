@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
 
     from trainer import data
     from trainer.distil import config as recipes
-    from trainer.distil import soundfont
+    from trainer.distil import phrasing, soundfont
     from trainer.distil.export import bundle_config, export
     from trainer.distil.loop import Distiller, Step
     from trainer.distil.synth import synthetic_items
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     recipe = recipes.load(options.recipe)
     text = TextTower(options.text)
     teacher = load_teacher(options.teacher, text, bundle_config(text))
-    items = [item for name in recipe.manifests for item in data.trainable(data.read_manifest(options.data / name))]
+    items = [item for name in recipe.manifests for item in phrasing.trainable(data.read_manifest(options.data / name))]
     recordings, samples = data.readable(items, lambda item: data.load_samples(item, FRONT_END.sample_rate), say)
     data.at_least_one(recordings)
     generated = synthetic_items(recipe.synthetic_clips, FRONT_END.sample_rate, recipe.seed)
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
 
     audio, log_scale = Distiller(recipe, items, samples, teacher, text, FRONT_END, on_step).run()
     about = {"name": recipe.name, "title": recipe.title, "description": recipe.description}
-    credited = data.relative_to(recordings, options.data)
+    credited = phrasing.relative_to(recordings, options.data)
     export(options.out, audio, text, log_scale, FRONT_END, credited, about)
     return {
         "bundle": str(options.out),

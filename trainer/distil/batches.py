@@ -10,8 +10,9 @@ from torch import Tensor
 from soundsearch.audio.features import FrontEnd, features
 from soundsearch.records import FloatArray
 from trainer.augment import augment, mask_bands, mix, place
-from trainer.data import Item, draw_text, fits, sampling_weights
+from trainer.data import Item
 from trainer.distil.config import DistilConfig
+from trainer.distil.phrasing import draw_text, fits, sampling_weights
 from trainer.distil.text import TextTower
 
 LENGTHS_S = (1.5, 2.5, 4.0, 6.0)  # clips are brought to the nearest of these, so that few are padded far

@@ -14,10 +14,10 @@ from soundsearch.audio.features import features
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import ClapEncoder
 from trainer import cli
-from trainer.data import phrasings
 from trainer.distil.config import DistilConfig
 from trainer.distil.export import bundle_config
 from trainer.distil.loop import Distiller, Step
+from trainer.distil.phrasing import phrasings
 from trainer.distil.synth import synthetic_items
 from trainer.distil.teacher import FRONT_END, load_teacher
 from trainer.distil.text import TextTower

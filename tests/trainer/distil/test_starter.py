@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 from soundsearch.audio.features import load_features
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import ClapEncoder
-from trainer.data import FREE, read_manifest, trainable
+from trainer.data import read_manifest
 from trainer.distil import config as recipes
+from trainer.distil.phrasing import FREE, trainable
 from trainer.distil.teacher import FRONT_END, load_teacher
 from trainer.distil.text import TextTower
 
