@@ -6,6 +6,7 @@ checkpoint in the hub's format (`config.json`, `preprocessor_config.json`, `mode
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +16,16 @@ from soundsearch.errors import ModelError
 
 MANIFEST = "soundsearch.json"
 FORMAT = 1
-WEIGHTS = ("text.safetensors", "audio.safetensors", "model.safetensors", "pytorch_model.bin")
+PROJECTION = "projection.safetensors"  # a few tensors that override those of the other files
+WEIGHTS = ("text.safetensors", "audio.safetensors", "model.safetensors", "pytorch_model.bin", PROJECTION)
+TOKENIZER = (
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+)
 # What an embedding depends on, and so what the bundle id is made of; a corrected model card does not change it.
 IDENTITY = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocab.json", "merges.txt", *WEIGHTS)
 _BLOCK = 1 << 20
@@ -30,6 +40,7 @@ class Bundle:
         id: Hex digits that name the content; every stored embedding carries them.
         weights: The files to load, in order.
         digests: SHA-256 of each identity file: from the manifest, or computed where there is none.
+        manifest: All that `soundsearch.json` says, {} where there is none.
     """
 
     folder: Path
@@ -42,12 +53,24 @@ class Bundle:
     front_end: FrontEnd
     weights: tuple[Path, ...]
     digests: dict[str, str]
-    has_manifest: bool
+    manifest: dict[str, Any]
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether it is a bundle of ours, not a folder of the hub's."""
+        return bool(self.manifest)
 
     @property
     def dimension(self) -> int:
         """Length of an embedding."""
         return int(self.config.get("projection_dim", 512))
+
+    @property
+    def tower_id(self) -> str:
+        """Hex digits that name all that pooled features depend on: a base and what only its projection differs in."""
+        weights = {file.name: self.digests[file.name] for file in self.weights if file.name != PROJECTION}
+        table = {"weights": weights, "audio": self.config["audio_config"], "front_end": asdict(self.front_end)}
+        return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:24]
 
     @property
     def size_bytes(self) -> int:
@@ -68,7 +91,7 @@ class Bundle:
         if manifest.get("format", FORMAT) != FORMAT:
             raise ModelError(f"The model in {folder} was made by a newer soundsearch.", "Update soundsearch.")
         weights = tuple(folder / name for name in WEIGHTS if (folder / name).is_file())
-        if not weights:
+        if not weights or weights == (folder / PROJECTION,):
             raise ModelError(f"The model in {folder} has no weights.", _REINSTALL)
         if folder / "model.safetensors" in weights:  # the same weights twice: the safe format wins
             weights = tuple(file for file in weights if file.suffix == ".safetensors")
@@ -93,7 +116,7 @@ class Bundle:
             front_end=front_end,
             weights=weights,
             digests=digests,
-            has_manifest=bool(manifest),
+            manifest=manifest,
         )
 
     def verify(self) -> None:
@@ -181,7 +204,7 @@ def _front_end(folder: Path, config: dict[str, Any], manifest: dict[str, Any]) -
         return FrontEnd(**manifest["front_end"])
     fused = bool(config.get("audio_config", {}).get("enable_fusion", False))
     if not (folder / "preprocessor_config.json").exists():
-        return FrontEnd() if fused else FrontEnd(mel="slaney", long="crop")
+        return default_front_end(config)
     front_end = front_end_from_hub(_read_json(folder / "preprocessor_config.json"))
     if (front_end.long == "fusion") != fused:
         raise ModelError(
@@ -189,6 +212,15 @@ def _front_end(folder: Path, config: dict[str, Any], manifest: dict[str, Any]) -
             _REINSTALL,
         )
     return front_end
+
+
+def default_front_end(config: Mapping[str, Any]) -> FrontEnd:
+    """How the towers of a config.json want their sound, where no bundle says it: as the published CLAP of their kind.
+
+    The published Cnn14 for 48 kHz learned on the spectrogram of the unfused CLAP; a tower of timm may take any.
+    """
+    fused = bool(config.get("audio_config", {}).get("enable_fusion", False))
+    return FrontEnd() if fused else FrontEnd(mel="slaney", long="crop")
 
 
 def _differing(front_end: FrontEnd) -> dict[str, Any]:

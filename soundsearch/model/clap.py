@@ -9,28 +9,22 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import (
-    ClapAudioConfig,
-    ClapAudioModelWithProjection,
-    ClapConfig,
-    ClapTextConfig,
-    ClapTextModelWithProjection,
-)
+
+# isort: off
+from soundsearch.model.towers import DualEncoder, audio_kind, padding_id  # before transformers: see timm_tower
 from transformers.initialization import no_init_weights
 
+# isort: on
 from soundsearch.audio.features import Features, features
 from soundsearch.errors import ModelError
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.mobilenet import MODEL_TYPE as MOBILENET
-from soundsearch.model.mobilenet import MobileNetAudioWithProjection
+from soundsearch.model.weights import fill, read_bundle
 from soundsearch.records import FloatArray
 
 log = logging.getLogger(__name__)
@@ -39,8 +33,6 @@ MAX_TOKENS = 77
 GPU_BATCH = 64  # halved whenever the device runs out of memory
 MIN_BF16_COSINE = 0.9999  # bfloat16 is used only where it keeps the embeddings of this very bundle
 MAX_TEXT_COSINE = 0.8  # unrelated sentences: good checkpoints give 0.18-0.29, a collapsed text tower 0.9993
-# Made anew by the modules; old checkpoints carry some of them as tensors.
-_BUFFERS = ("position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked")
 _UNRELATED = (
     "a dog barking",
     "heavy rain on a tin roof",
@@ -78,16 +70,14 @@ class ClapEncoder:
         """
         self.bundle = bundle
         self.device = _choose_device(device)
-        bundle.verify()
-        self._audio, self._text = _load_towers(bundle)
+        self._dual = load_dual(bundle)
         self._tokenizer: Tokenizer | None = None
         self._batch = GPU_BATCH
         self.precision = "float32"
         if self.device == "cpu":
             torch.set_num_threads(1)
             self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tower")
-        self._audio.to(self.device)
-        self._text.to(self.device)
+        self._dual.to(self.device)
         if self._wants_bfloat16(precision):
             self.precision = "bfloat16"
 
@@ -108,17 +98,41 @@ class ClapEncoder:
             Unit rows, shape (len(batch), dimension), float32. A row that is not finite is all NaN; its neighbours are
             not affected.
         """
-        if not batch:
-            return np.zeros((0, self.dimension), np.float32)
-        views = [view for clip in batch for view in self._views(clip)]
+        return self.project(self.pool_features(batch))
+
+    def pool_features(self, batch: Sequence[Features]) -> list[FloatArray]:
+        """Run the audio tower alone; what it gives can be kept, and is the same for bundles of the same `tower_id`.
+
+        Returns:
+            For each clip one row for each view that was run, shape (n_views, audio_width), float32: one view of a
+            fused clip, else as many as the front end made.
+        """
+        views = [self._views(clip) for clip in batch]
+        flat = [view for of_clip in views for view in of_clip]
         if self.device == "cpu":
-            rows = list(self._pool.map(lambda view: self._audio_rows([view])[0], views))
+            rows = list(self._pool.map(lambda view: self._audio_rows([view])[0], flat))
         else:
-            rows = self._in_batches(views, self._audio_rows)
-        owner = np.repeat(np.arange(len(batch)), [len(self._views(clip)) for clip in batch])
-        units = _unit(np.stack(rows))
+            rows = self._in_batches(flat, self._audio_rows)
+        ends = np.cumsum([len(of_clip) for of_clip in views]).tolist()
+        return [np.stack(rows[end - len(of_clip) : end]) for of_clip, end in zip(views, ends, strict=True)]
+
+    def project(self, pooled: Sequence[FloatArray]) -> FloatArray:
+        """Make embeddings of what `pool_features` gave.
+
+        Returns:
+            Unit rows, shape (len(pooled), dimension), float32.
+        """
+        if not pooled:
+            return np.zeros((0, self.dimension), np.float32)
+        flat = np.concatenate(pooled)
+        # One by one on the CPU, as in the tower: a row must not depend on its neighbours.
+        step = 1 if self.device == "cpu" else len(flat)
+        units = _unit(np.concatenate([self._projected(flat[i : i + step]) for i in range(0, len(flat), step)]))
+        ends = np.cumsum([len(rows) for rows in pooled]).tolist()
         # Windows of one clip are averaged as unit vectors; the mean of one is itself.
-        return _unit(np.stack([units[owner == i].mean(axis=0) for i in range(len(batch))]))
+        return _unit(
+            np.stack([units[end - len(rows) : end].mean(axis=0) for rows, end in zip(pooled, ends, strict=True)])
+        )
 
     def embed_audio(self, samples: FloatArray) -> FloatArray:
         """Embed mono samples at the bundle's sample rate, shape (n_samples,); returns (dimension,), a unit vector."""
@@ -137,7 +151,7 @@ class ClapEncoder:
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         if self._tokenizer is None:
-            self._tokenizer = _load_tokenizer(self.bundle)
+            self._tokenizer = load_tokenizer(self.bundle)
         # A command line may hold bytes that are not UTF-8; the tokenizer takes none.
         readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         encoded = [self._tokenizer.encode(text).ids for text in readable]
@@ -175,8 +189,8 @@ class ClapEncoder:
         return [(view[None], clip.longer) for view in clip.mel]
 
     def _audio_rows(self, views: Sequence[tuple[FloatArray, bool]]) -> FloatArray:
-        """Tower and projection over views; views of other shapes run by themselves. (n, dimension), not unit length."""
-        rows = np.empty((len(views), self.dimension), np.float32)
+        """Tower over views; views of other shapes run by themselves. (n, audio_width)."""
+        rows = np.empty((len(views), self._dual.audio_width), np.float32)
         shapes = [mel.shape for mel, _ in views]
         for shape in dict.fromkeys(shapes):
             chosen = [i for i, s in enumerate(shapes) if s == shape]
@@ -184,21 +198,28 @@ class ClapEncoder:
             longer = torch.tensor([[views[i][1]] for i in chosen], device=self.device)
             reduced = self.precision == "bfloat16"
             with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=reduced):
-                output = self._audio(input_features=mel, is_longer=longer).audio_embeds
+                output = self._dual.pool_audio(mel, longer)
             rows[chosen] = output.float().cpu().numpy()
+        return rows
+
+    def _projected(self, pooled: FloatArray) -> FloatArray:
+        """Projection over pooled rows, always in float32. (n, dimension), not unit length."""
+        with torch.inference_mode():
+            output = self._dual.project_audio(torch.from_numpy(pooled).to(self.device))
+        rows: FloatArray = output.cpu().numpy()
         return rows
 
     def _text_rows(self, encoded: Sequence[list[int]]) -> FloatArray:
         """Tower and projection over token ids, padded to the longest. (n, dimension), not unit length."""
         length = max(len(ids) for ids in encoded)
-        padding = int(self.bundle.config["text_config"].get("pad_token_id", 1))
-        tokens = torch.full((len(encoded), length), padding)
+        tokens = torch.full((len(encoded), length), padding_id(self.bundle.config))
         mask = torch.zeros((len(encoded), length), dtype=torch.long)
         for row, ids in enumerate(encoded):
             tokens[row, : len(ids)] = torch.tensor(ids)
             mask[row, : len(ids)] = 1
         with torch.inference_mode():
-            output = self._text(input_ids=tokens.to(self.device), attention_mask=mask.to(self.device)).text_embeds
+            pooled = self._dual.pool_text(tokens.to(self.device), mask.to(self.device))
+            output = self._dual.project_text(pooled)
         result: FloatArray = output.float().cpu().numpy()
         return result
 
@@ -224,7 +245,7 @@ class ClapEncoder:
         """Decide by measurement: the processor has units for it, and this bundle's embeddings stay what they are."""
         if precision != "auto":
             return precision == "bfloat16"
-        if self.device == "mps" or self.bundle.config["audio_config"].get("model_type") == MOBILENET:
+        if self.device == "mps" or audio_kind(self.bundle.config) == MOBILENET:
             return False
         has_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # no public name yet (torch 2.13)
         if self.device == "cpu" and not has_units():
@@ -253,88 +274,28 @@ def _choose_device(device: str) -> str:
     return device
 
 
-def _load_towers(bundle: Bundle) -> tuple[torch.nn.Module, torch.nn.Module]:
-    """Build both towers in float32 and fill every tensor, or raise ModelError."""
-    tensors: dict[str, torch.Tensor] = {}
-    for file in bundle.weights:
-        tensors.update(read_tensors(file))
-    config = dict(bundle.config)
-    audio_config = dict(config["audio_config"])
-    own_tower = audio_config.get("model_type") == MOBILENET
-    try:
-        hub = ClapConfig.from_dict({**config, "audio_config": {} if own_tower else audio_config})
-        with no_init_weights():
-            text: torch.nn.Module = ClapTextModelWithProjection(cast(ClapTextConfig, hub.text_config))
-            audio: torch.nn.Module = (
-                MobileNetAudioWithProjection(config)
-                if own_tower
-                else ClapAudioModelWithProjection(cast(ClapAudioConfig, hub.audio_config))
-            )
-    except (TypeError, ValueError, KeyError) as err:
-        raise ModelError(f"The config of the model in {bundle.folder} cannot be used: {err}.", "") from err
-    for tower in (audio, text):
-        _fill(tower, tensors, bundle)
-    return audio.eval(), text.eval()
-
-
-def _fill(tower: torch.nn.Module, tensors: dict[str, torch.Tensor], bundle: Bundle) -> None:
-    wanted = tower.state_dict()
-    if missing := [key for key in wanted if key not in tensors and not key.endswith(_BUFFERS)]:
-        raise ModelError(
-            f"The weights in {bundle.folder} lack {len(missing)} tensors, the first is {missing[0]}.",
-            "The checkpoint is of another kind than its config says.",
-        )
-    chosen = {
-        key: tensors[key].float() if tensors[key].is_floating_point() else tensors[key]
-        for key in wanted
-        if key in tensors
-    }
-    if wrong := [key for key, tensor in chosen.items() if tensor.shape != wanted[key].shape]:
-        raise ModelError(
-            f"The tensor {wrong[0]} in {bundle.folder} has shape {tuple(chosen[wrong[0]].shape)}, "
-            f"not {tuple(wanted[wrong[0]].shape)}.",
-            "The checkpoint is of another kind than its config says.",
-        )
-    tower.load_state_dict(chosen, strict=False)
-
-
-def read_tensors(file: Path) -> dict[str, torch.Tensor]:
-    """Read a weights file; never unpickles anything but tensors.
+def load_dual(bundle: Bundle) -> DualEncoder:
+    """Build both towers of a bundle in float32, fill every tensor, and leave them in evaluation mode.
 
     Raises:
-        ModelError: If it is damaged or holds anything else.
+        ModelError: If a checksum or a tensor is wrong.
     """
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        tensors = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as err:
-        raise ModelError(f"Cannot read the weights {file}: {err}.", "Download or install the model again.") from err
-    except Exception as err:  # pickle raises what it likes
-        raise ModelError(f"The weights {file} hold more than tensors.", "Only plain checkpoints are loaded.") from err
-    if not isinstance(tensors, dict) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
-        raise ModelError(f"The weights {file} hold more than tensors.", "Only plain checkpoints are loaded.")
-    return tensors
+    bundle.verify()
+    tensors = read_bundle(bundle)
+    with no_init_weights():
+        dual = DualEncoder(bundle.config)
+    fill(dual, tensors, str(bundle.folder))
+    return dual.eval()
 
 
-def convert_weights(source: Path, target: Path) -> None:
-    """Write the tensors of a `.bin` checkpoint as safetensors; the target appears whole or not at all.
+def load_tokenizer(bundle: Bundle) -> Tokenizer:
+    """Open the fast tokenizer alone: transformers' wrapper takes a second to import and adds nothing here.
+
+    Texts are cut to MAX_TOKENS, keeping the end token, and not padded.
 
     Raises:
-        ModelError: If the source cannot be read or the target not be written.
+        ModelError: If the bundle has none, or it cannot be read.
     """
-    tensors = {key: tensor.contiguous().clone() for key, tensor in read_tensors(source).items()}
-    part = target.with_name(target.name + ".part")
-    try:
-        save_file(tensors, part, metadata={"format": "pt"})
-        part.replace(target)
-    except (OSError, SafetensorError) as err:
-        part.unlink(missing_ok=True)
-        raise ModelError(f"Cannot write the weights {target}: {err}.", "Make room on the disk and try again.") from err
-
-
-def _load_tokenizer(bundle: Bundle) -> Tokenizer:
-    """The fast tokenizer alone: transformers' wrapper takes a second to import and adds nothing here."""
     file = bundle.folder / "tokenizer.json"
     if not file.exists():
         raise ModelError(f"The model in {bundle.folder} has no tokenizer.json.", "It can embed sounds, but not texts.")

@@ -1,5 +1,7 @@
 """ModelStore: which models there are, where they lie, and how one from the hub becomes a bundle. Imports no torch."""
 
+import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +9,11 @@ from soundsearch.errors import ModelError
 from soundsearch.model.bundle import MANIFEST, Bundle, write_manifest
 from soundsearch.model.download import download
 from soundsearch.model.hub import HUB_MODELS, HubModel, hub_model
+from soundsearch.model.personal import describe, is_personal, why_not
 from soundsearch.records import ModelInfo, Progress
 from soundsearch.settings import resource
+
+log = logging.getLogger(__name__)
 
 STARTER = "starter"
 SAFE_WEIGHTS = "model.safetensors"
@@ -73,6 +78,29 @@ class ModelStore:
         bundle = self.open(name)
         return self._installed_info(bundle, active, name)
 
+    def installed(self) -> tuple[Bundle, ...]:
+        """Every model that is here and can be opened."""
+        return tuple(self.open(info.name) for info in self.list("") if info.installed)
+
+    def remove(self, name: str) -> Bundle:
+        """Delete an installed model; returns what it was.
+
+        Raises:
+            ModelError: If it is not one of the installed models, or cannot be deleted.
+        """
+        home = self._home(name)
+        if home is None or home.name.startswith("."):
+            what = "comes with the program" if name == STARTER else "is not among the installed models"
+            raise ModelError(f"The model {name} cannot be removed: it {what}.", "soundsearch models list shows them.")
+        bundle = Bundle.open(home)
+        try:
+            # Without its manifest it is no model any more: what a stop in the middle leaves is not offered.
+            (home / MANIFEST).unlink()
+            shutil.rmtree(home)
+        except OSError as err:
+            raise ModelError(f"Cannot remove all of {home}: {err.strerror}.", "Delete the folder by hand.") from err
+        return bundle
+
     def install(self, name: str) -> Iterator[Progress]:
         """Download a hub model, make a bundle of it and let it through the load gate.
 
@@ -118,15 +146,20 @@ class ModelStore:
 
     @staticmethod
     def _installed_info(bundle: Bundle, active: str, name: str, recommended: bool = False) -> ModelInfo:
+        is_own = is_personal(bundle.manifest)
+        report = bundle.folder / str(bundle.manifest.get("personal", {}).get("report", "")) if is_own else bundle.folder
         return ModelInfo(
             name,
             bundle.title,
             True,
             active == name,
             bundle.size_bytes,
-            bundle.description,
+            describe(bundle.manifest) if is_own else bundle.description,
             bundle.licence,
             recommended,
+            personal=is_own,
+            reason=why_not(bundle.manifest),
+            report=str(report) if report.is_file() else "",
         )
 
 
@@ -138,7 +171,7 @@ def _is_converted(model: HubModel) -> bool:
 def _make_bundle(model: HubModel, folder: Path) -> None:
     """Bring weights into safetensors, where they are not, and write the manifest: the last step."""
     if not (folder / SAFE_WEIGHTS).exists():
-        from soundsearch.model.clap import convert_weights
+        from soundsearch.model.weights import convert_weights
 
         convert_weights(folder / "pytorch_model.bin", folder / SAFE_WEIGHTS)
     if _is_converted(model):

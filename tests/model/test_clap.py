@@ -15,7 +15,8 @@ from transformers import ClapModel
 from soundsearch.audio.features import Features, features
 from soundsearch.errors import ModelError
 from soundsearch.model.bundle import Bundle
-from soundsearch.model.clap import ClapEncoder, convert_weights, read_tensors
+from soundsearch.model.clap import ClapEncoder
+from soundsearch.model.weights import convert_weights, read_tensors
 from soundsearch.records import FloatArray
 from tests.bundles import PARAMETERS, Kind, published, tiny
 

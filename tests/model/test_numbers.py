@@ -64,5 +64,5 @@ def test_padding_a_text_to_77_changes_nothing(tiny_model) -> None:
     tokens[0, : len(ids)] = torch.tensor(ids)
     mask = (torch.arange(MAX_TOKENS) < len(ids)).long()[None]
     with torch.inference_mode():
-        padded = torch.nn.functional.normalize(encoder._text(input_ids=tokens, attention_mask=mask).text_embeds)
+        padded = torch.nn.functional.normalize(encoder._dual.project_text(encoder._dual.pool_text(tokens, mask)))
     np.testing.assert_allclose(padded, encoder.embed_texts(["a dog barking"]), atol=1e-6)
