@@ -130,8 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--text", nargs="+", metavar="T", help="texts in place of files")
     sub.add_argument("--out", required=True, metavar="X.npy", help="where to write: float32 (n, dim), unit rows")
 
-    models = command("models", _models, "List, download, choose and check models.")
-    models.add_argument("action", choices=("list", "download", "use", "check"), nargs="?", default="list")
+    models = command("models", _models, "List, download, choose, check and remove models; undo the last choice.")
+    actions = ("list", "download", "use", "check", "back", "remove")
+    models.add_argument("action", choices=actions, nargs="?", default="list")
     models.add_argument("name", nargs="?", metavar="NAME", help="which model")
 
     command("status", _status, "Catalogue and index at a glance.")
@@ -266,7 +267,7 @@ def _write_array(path: Path, rows: FloatArray) -> None:
 
 def _models(options: argparse.Namespace, places: Places) -> int:
     engine = _engine(options, places)
-    if options.action != "list" and not options.name:
+    if options.action not in ("list", "back") and not options.name:
         raise QueryError(f"Which model shall I {options.action}?", "soundsearch models list shows them.")
     if options.action == "list":
         infos = engine.list_models()
@@ -275,14 +276,22 @@ def _models(options: argparse.Namespace, places: Places) -> int:
             return DONE
         for info in infos:
             state = "active" if info.active else "installed" if info.installed else f"{info.size_bytes / 1e6:.0f} MB"
-            print(f"{info.name:22} {state:10} {info.description}")
+            words = f"{info.description} Not recommended: {info.reason}" if info.reason else info.description
+            print(f"{info.name:22} {state:10} {words}")
+        return DONE
+    if options.action == "remove":
+        engine.remove_model(options.name)
+        if options.json:
+            _print_json({"removed": options.name})
+        else:
+            print(f"{options.name} is removed.")
         return DONE
     if options.action == "download":
         _drive(engine.download_model(options.name), options)
         info = engine.model_info(options.name)
         text = f"{info.title} is installed. Use it with: soundsearch models use {info.name}"
-    elif options.action == "use":
-        info = engine.use_model(options.name)
+    elif options.action in ("use", "back"):
+        info = engine.use_model(options.name) if options.action == "use" else engine.revert_model()
         text = f"{info.title} is the active model. Run soundsearch scan, so that it hears your clips."
     else:
         bundle = engine.models.check(options.name)

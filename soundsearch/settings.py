@@ -27,9 +27,11 @@ class Settings:
     version: int = VERSION
     model: str = "starter"  # name of the active model
     previous_model: str = ""  # answers searches until `model` has heard as many clips, then ""
+    model_before: str = ""  # the one that `model` took the place of: what going back goes back to
     device: str = "auto"  # auto, cpu, cuda or mps
     precision: str = "auto"  # auto, float32 or bfloat16
     hub_endpoint: str = "https://huggingface.co"  # where models are downloaded from; a mirror's address works too
+    pooled_limit_mb: int = 4000  # cache by which personal models hear a library in seconds; 0 keeps none
     theme: str = "system"  # system, dark or light
     auto_play: bool = True  # a selected row plays at once
     volume_db: float = 0.0  # playback volume
@@ -56,6 +58,7 @@ class Places:
 
     data_dir: Path
     catalogue: Path = field(init=False)
+    pooled: Path = field(init=False)
     index: Path = field(init=False)
     models: Path = field(init=False)
     settings: Path = field(init=False)
@@ -64,6 +67,7 @@ class Places:
     def __post_init__(self) -> None:
         for name, leaf in [
             ("catalogue", "catalogue.sqlite"),
+            ("pooled", "pooled.sqlite"),
             ("index", "index"),
             ("models", "models"),
             ("settings", "settings.toml"),

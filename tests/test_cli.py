@@ -16,6 +16,7 @@ import pytest
 
 from soundsearch import cli
 from soundsearch.cli import main
+from soundsearch.model.bundle import Bundle, write_manifest
 from tests.bundles import small_library, tiny, write_tone
 
 Run = Callable[..., tuple[int, str, str]]
@@ -169,6 +170,26 @@ def test_status_and_verify(run: Run, library: Path, tmp_path: Path) -> None:
     assert code == 1 and json.loads(out)["ok"] is False
     assert value(run("verify", "--repair", "--json"))["ok"] is True
     assert value(run("verify", "--json"))["problems"] == []
+
+
+def test_personal_models_are_listed_used_undone_and_removed(run: Run, tmp_path: Path, tiny_model: Path) -> None:
+    folder = tmp_path / "data" / "models" / "mine"
+    shutil.copytree(tiny_model, folder)
+    write_manifest(
+        folder, name="mine", title="Mine", description="", licence="", front_end=Bundle.open(tiny_model).front_end,
+        personal={"clips": 412, "tags": ["kick"], "before": 0.41, "after": 0.4, "offered": False, "reason": "No gain."},
+    )  # fmt: skip
+    listed = next(line for line in run("models", "list")[1].splitlines() if line.startswith("mine"))
+    assert listed.split(None, 2)[1:] == [
+        "installed", "Your sounds: 412 clips, 1 tag. Finds them 41 % → 40 % (mAP@10). Not recommended: No gain."
+    ]  # fmt: skip
+    info = next(m for m in value(run("models", "list", "--json")) if m["name"] == "mine")
+    assert (info["personal"], info["reason"]) == (True, "No gain.")
+    assert value(run("models", "use", "mine", "--json"))["active"] is True
+    assert run("models", "back")[0] == 0
+    assert value(run("models", "remove", "mine", "--json")) == {"removed": "mine"} and not folder.exists()
+    code, _, err = run("models", "remove", "starter")
+    assert code == 1 and "comes with the program" in err
 
 
 def test_models(run: Run, tiny_model: Path) -> None:

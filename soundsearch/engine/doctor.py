@@ -111,8 +111,9 @@ def _paths(places: Places, problems: list[str]) -> dict[str, Any]:
 
 
 def _catalogue(places: Places, problems: list[str]) -> dict[str, Any]:
+    pooled = places.pooled.stat().st_size if places.pooled.exists() else 0
     if not places.catalogue.exists():
-        return {"usable": True, "clips": 0}
+        return {"usable": True, "clips": 0, "pooled_bytes": pooled}
     try:
         catalogue = Catalogue(places.catalogue)
         clips = sum(catalogue.count_states().values())
@@ -120,7 +121,7 @@ def _catalogue(places: Places, problems: list[str]) -> dict[str, Any]:
     except SoundSearchError as err:
         problems.append(str(err))
         return {"usable": False}
-    return {"usable": True, "clips": clips}
+    return {"usable": True, "clips": clips, "pooled_bytes": pooled}
 
 
 def _model(places: Places, problems: list[str]) -> dict[str, Any]:

@@ -15,12 +15,16 @@ class Job:
     Attributes:
         id: What messages call it.
         uses_model: Whether it works with the model that was chosen when it began.
+        is_training: Whether it trains a model: it rests while another job works with one.
         is_paused: Whether it shall be left alone for now.
     """
 
-    def __init__(self, job_id: int, steps: Generator[Progress, None, Any], uses_model: bool = False) -> None:
+    def __init__(
+        self, job_id: int, steps: Generator[Progress, None, Any], uses_model: bool = False, is_training: bool = False
+    ) -> None:
         self.id = job_id
         self.uses_model = uses_model
+        self.is_training = is_training
         self.is_paused = False
         self._steps = steps
         self._last: Progress | None = None
@@ -41,6 +45,13 @@ class Job:
             return None
         self._reported_at = now
         return progress
+
+    def rest(self) -> Progress | None:
+        """Let others go first; returns a progress that says so, once."""
+        if self._last is not None and self._last.phase == "wait":
+            return None
+        self._last = Progress("wait")
+        return self._last
 
     def stop(self) -> None:
         """End it; what it has committed stays."""

@@ -8,7 +8,7 @@ ends with `JobDone`, `JobFailed` or `JobStopped`. `Changed` and `ModelReady` com
 from dataclasses import dataclass
 from typing import Any
 
-from soundsearch.records import Example, Progress
+from soundsearch.records import Example, Progress, TrainingPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,37 @@ class UseModel:
 
 
 @dataclass(frozen=True, slots=True)
+class RevertModel:
+    """Goes back to the model before the last change; answered with its `ModelInfo`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveModel:
+    """Deletes an installed model that is not in use; answered with None."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListFolders:
+    """Answered with a tuple of `Folder`, by path."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewTraining:
+    """Answered with a `TrainingPreview`, as soon as that is known: others may be answered before."""
+
+    plan: TrainingPlan
+
+
+@dataclass(frozen=True, slots=True)
+class StartTraining:
+    """Starts a job whose result is a `TrainingOutcome`. It rests while a scan runs; only one may run."""
+
+    plan: TrainingPlan
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveRoot:
     """Forgets a root and the clips below it; answered with None. No sound file is touched."""
 
@@ -106,6 +137,11 @@ Request = (
     | Scan
     | DownloadModel
     | UseModel
+    | RevertModel
+    | RemoveModel
+    | ListFolders
+    | PreviewTraining
+    | StartTraining
     | RemoveRoot
     | PauseJob
     | ResumeJob

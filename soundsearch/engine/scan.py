@@ -16,7 +16,9 @@ import numpy as np
 from soundsearch.audio.decode import decode, is_audio_name, mono, probe, resample
 from soundsearch.audio.features import WHOLE_MAX_S, Features, FrontEnd, features, load_features
 from soundsearch.audio.peaks import load_peaks, peaks
+from soundsearch.catalogue.pooled import PooledStore
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile, KnownFile, KnownRoot, PendingFile
+from soundsearch.engine.hearing import Hearing, project_kept
 from soundsearch.errors import DecodeError
 from soundsearch.model.bundle import Bundle
 from soundsearch.records import ClipState, FloatArray, Progress, ScanReport
@@ -30,7 +32,7 @@ MAX_BATCH = 256
 AHEAD = 4  # clips decoded ahead, for each worker
 _BLOCK = 1 << 20
 
-Embed = Callable[[Sequence[Features]], FloatArray]
+Embed = Callable[[Sequence[bytes], Sequence[Features]], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ class _Outcome:
 
 def scan(
     catalogue: Catalogue,
+    pooled: PooledStore,
     bundle: Bundle,
-    encoder: Callable[[], Embed | None],
+    hearing: Callable[[], Hearing | None],
     roots: Sequence[KnownRoot],
     workers: int | None = None,
 ) -> Generator[Progress, None, ScanReport]:
@@ -56,8 +59,9 @@ def scan(
 
     Args:
         catalogue: What is brought up to date.
+        pooled: Keeps what the audio tower makes of clips; what it holds already is not heard again.
         bundle: Whose front end and id are used.
-        encoder: Gives the function that embeds features, or None while the model is still being loaded.
+        hearing: Gives the loaded model, or None while it is still being loaded.
         roots: Which folders.
         workers: Threads that decode; default one for each processor.
     Returns:
@@ -74,7 +78,9 @@ def scan(
             continue
         online.append(root)
         report = yield from _list(catalogue, root, report)
-    report = yield from _analyse(catalogue, bundle, encoder, online, report, workers or os.cpu_count() or 1)
+    projected = yield from project_kept(catalogue, pooled, bundle, hearing)
+    report = replace(report, embedded=projected)
+    report = yield from _analyse(catalogue, bundle, hearing, online, report, workers or os.cpu_count() or 1)
     ids = [root.id for root in online]
     return replace(
         report,
@@ -215,7 +221,7 @@ def _vanished(left: dict[bytes, KnownFile], unreadable: Sequence[bytes]) -> list
 def _analyse(
     catalogue: Catalogue,
     bundle: Bundle,
-    encoder: Callable[[], Embed | None],
+    hearing: Callable[[], Hearing | None],
     roots: Sequence[KnownRoot],
     report: ScanReport,
     workers: int,
@@ -250,11 +256,13 @@ def _analyse(
                 else:
                     failures.append((file.clip_id, outcome.reason))
             # The model is asked for once there is something to hear: copies and moved clips need none.
-            embed = encoder() if any(outcome.features for outcome in batch) else _no_features
-            if embed is None:
-                time.sleep(WAIT_S)
-                yield Progress("model", done, len(pending))
-                continue
+            embed: Embed = _no_features
+            if any(outcome.features for outcome in batch):
+                if (ear := hearing()) is None:
+                    time.sleep(WAIT_S)
+                    yield Progress("model", done, len(pending))
+                    continue
+                embed = ear.embed
             is_end = done == len(pending)
             if len(batch) >= target or is_end or len(failures) >= MAX_BATCH:
                 begun = time.monotonic()
@@ -274,10 +282,10 @@ def _analyse(
                 break
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return replace(report, added=report.added - moved, moved=moved, embedded=embedded)
+    return replace(report, added=report.added - moved, moved=moved, embedded=report.embedded + embedded)
 
 
-def _no_features(batch: Sequence[Features]) -> FloatArray:
+def _no_features(_digests: Sequence[bytes], batch: Sequence[Features]) -> FloatArray:
     assert not batch
     return np.zeros((0, 0), np.float32)
 
@@ -300,7 +308,9 @@ def _embed(batch: Sequence[_Outcome], embed: Embed) -> tuple[list[Analysis], lis
     """Embed what has features; a clip whose vector is not finite fails, its neighbours do not."""
     analyses = [outcome.analysis for outcome in batch if outcome.analysis is not None]
     wanted = [i for i, outcome in enumerate(batch) if outcome.features is not None]
-    vectors = embed([outcome.features for outcome in batch if outcome.features is not None])
+    vectors = embed(
+        [analyses[i].digest for i in wanted], [outcome.features for outcome in batch if outcome.features is not None]
+    )
     failures: list[tuple[int, str]] = []
     for row, i in enumerate(wanted):
         analyses[i] = replace(analyses[i], vector=vectors[row])

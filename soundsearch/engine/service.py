@@ -2,18 +2,23 @@
 
 import logging
 import os
-from collections.abc import Generator, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import soundsearch
 from soundsearch import settings as settings_file
+from soundsearch.catalogue.pooled import PooledStore
 from soundsearch.catalogue.query import parse
 from soundsearch.catalogue.store import Catalogue, KnownRoot
+from soundsearch.engine import training
 from soundsearch.engine.active import ActiveModel
-from soundsearch.engine.scan import Embed, mount_point, reach, scan
+from soundsearch.engine.hearing import Hearing, tower_keys
+from soundsearch.engine.scan import mount_point, reach, scan
 from soundsearch.engine.search import Selection, listing
 from soundsearch.errors import CatalogueError, ModelError
+from soundsearch.model.bundle import Bundle
 from soundsearch.model.store import STARTER, ModelStore
 from soundsearch.records import (
     Clip,
@@ -22,6 +27,7 @@ from soundsearch.records import (
     Failure,
     Filter,
     FloatArray,
+    Folder,
     Hit,
     LibraryStatus,
     ModelInfo,
@@ -30,6 +36,9 @@ from soundsearch.records import (
     Ranking,
     ScanReport,
     Strength,
+    TrainingOutcome,
+    TrainingPlan,
+    TrainingPreview,
 )
 from soundsearch.settings import Places, Settings
 
@@ -71,13 +80,15 @@ class Engine:
         self._precision = precision or self.settings.precision
         self._asked_for = model
         self._catalogue = Catalogue(places.catalogue)
+        self._pooled = PooledStore(places.pooled, self.settings.pooled_limit_mb * 1_000_000)
         self._chosen: ActiveModel | None = None
         self._before: ActiveModel | None = None  # answers until the chosen model has heard as much
         self._selections: dict[tuple[int, Filter], Selection] = {}
 
     def close(self) -> None:
-        """Close the catalogue."""
+        """Close the catalogue and what goes with it."""
         self._catalogue.close()
+        self._pooled.close()
 
     # -- models
 
@@ -128,13 +139,51 @@ class Engine:
         Raises:
             ModelError: If it is not there or does not pass the load gate.
         """
-        self.models.check(name)
-        before = self.answering
-        self._chosen, self._before = self._open_model(name), before
+        before, replaced = self.answering, self.chosen
+        known = [model for model in (before, replaced) if model.name == name and model.is_ready]
+        if known:  # loaded and at work: going back to it takes no time
+            self._chosen = known[0]
+        else:
+            self.models.check(name)
+            self._chosen = self._open_model(name)
+        self._before = before
         self._asked_for = None
-        self._change_settings(model=name, previous_model=before.name)
+        changed = {} if replaced.name == name else {"model_before": replaced.name}
+        self._change_settings(model=name, previous_model=before.name, **changed)
         assert self.answering  # which may be the new one already
         return self.models.info(name, name)
+
+    def revert_model(self) -> ModelInfo:
+        """Go back to the model before the last change; once more, and the change is made again.
+
+        Raises:
+            ModelError: If there is none, or it is gone.
+        """
+        if not self.settings.model_before:
+            raise ModelError("There is no model to go back to.", "Choose one from the menu.")
+        return self.use_model(self.settings.model_before)
+
+    def remove_model(self, name: str) -> None:
+        """Delete an installed model that is not in use; vectors of a personal one go with it.
+
+        Raises:
+            ModelError: If it is in use, or not one that can be removed.
+        """
+        if name == self.chosen.name:
+            raise ModelError(f"The model {name} is in use.", "Use another one first.")
+        if self._before is not None and self._before.name == name:
+            self._before = None
+        bundle = self.models.remove(name)
+        settings = self.settings
+        self._change_settings(
+            previous_model="" if settings.previous_model == name else settings.previous_model,
+            model_before="" if settings.model_before == name else settings.model_before,
+        )
+        left = self.models.installed()
+        if "personal" in bundle.manifest and all(other.id != bundle.id for other in left):
+            self._catalogue.forget_vectors(bundle.id)
+            shutil.rmtree(self.places.index / bundle.id, ignore_errors=True)
+        self._pooled.keep_towers({key for other in left for key in tower_keys(other)})
 
     def list_models(self) -> tuple[ModelInfo, ...]:
         """Every model that can be used or downloaded."""
@@ -147,6 +196,44 @@ class Engine:
     def download_model(self, name: str) -> Iterator[Progress]:
         """Download a hub model and install it; nothing changes for searches until it is used."""
         yield from self.models.install(name)
+
+    # -- training
+
+    def folders(self) -> tuple[Folder, ...]:
+        """Folders that hold clips, with their numbers."""
+        return self._catalogue.folders()
+
+    def preview_training(self, plan: TrainingPlan) -> Callable[[], TrainingPreview]:
+        """What a plan would train on: a function that may run in another thread, for it takes its time.
+
+        Raises:
+            SoundSearchError: From that function, if the plan cannot be carried out.
+        """
+        data_dir, base = self.places.data_dir, self._base().folder
+        return lambda: training.load_trainer().preview(plan, data_dir, base)
+
+    def train(self, plan: TrainingPlan) -> Generator[Progress, None, TrainingOutcome]:
+        """Train a personal model; nothing changes for searches until it is used.
+
+        Returns:
+            What came of it, as the generator's value.
+
+        Raises:
+            SoundSearchError: If it cannot start or go on.
+        """
+        taken = [info.name for info in self.list_models()]
+        base = self._base().folder
+        return (yield from training.train(plan, self.places.data_dir, base, self.places.models, taken))
+
+    def _base(self) -> Bundle:
+        """The model that learns: the chosen one, or what that was made of: training twice does not pile up."""
+        bundle = self.chosen.bundle
+        base = bundle.manifest.get("personal", {}).get("base", {})
+        try:
+            below = self.models.open(base["name"]) if base.get("name") else bundle
+        except ModelError:  # it was removed
+            return bundle
+        return below if below.id == base.get("id") else bundle
 
     def _open_model(self, name: str) -> ActiveModel:
         return ActiveModel(
@@ -175,12 +262,13 @@ class Engine:
         found = [self._root(root) for root in roots] if roots else self._catalogue.roots()
         model = self.chosen
 
-        def encoder() -> Embed | None:
-            return model.encoder.embed_features if model.start_loading().done() else None
+        def hearing() -> Hearing | None:
+            return Hearing(model.encoder, self._pooled) if model.start_loading().done() else None
 
         unique = list({root.id: root for root in found}.values())
-        report = yield from scan(self._catalogue, model.bundle, encoder, unique, workers)
+        report = yield from scan(self._catalogue, self._pooled, model.bundle, hearing, unique, workers)
         yield from model.store_index()
+        self._tidy_pooled()
         return report
 
     def look_at_roots(self) -> None:
@@ -193,6 +281,13 @@ class Engine:
     def remove_root(self, path: str) -> None:
         """Forget a root and the clips below it. No sound file is touched."""
         self._catalogue.remove_root(path)
+        self._tidy_pooled()
+
+    def _tidy_pooled(self) -> None:
+        """Let pooled features of forgotten contents go."""
+        deletions = self._catalogue.deletions
+        if not self._pooled.is_tidy(deletions):
+            self._pooled.keep_only(self._catalogue.digests(), deletions)
 
     def failures(self) -> tuple[Failure, ...]:
         """Every clip that cannot be read, with its reason."""

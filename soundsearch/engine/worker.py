@@ -2,10 +2,12 @@
 
 import logging
 import logging.handlers
+import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,22 +25,27 @@ from soundsearch.engine.messages import (
     JobProgress,
     JobStopped,
     ListFailures,
+    ListFolders,
     ListModels,
     Message,
     ModelReady,
     PauseJob,
+    PreviewTraining,
     Quit,
+    RemoveModel,
     RemoveRoot,
     Reply,
     Request,
     ResumeJob,
+    RevertModel,
     Scan,
     Search,
+    StartTraining,
     UseModel,
 )
 from soundsearch.engine.service import Engine, parse_query
-from soundsearch.errors import ModelError, SoundSearchError
-from soundsearch.records import ModelInfo, Progress
+from soundsearch.errors import ModelError, SoundSearchError, TrainingError
+from soundsearch.records import ModelInfo, Progress, TrainingPreview
 from soundsearch.settings import Places
 
 log = logging.getLogger(__name__)
@@ -78,6 +85,7 @@ class Worker:
         self._trouble: SoundSearchError | None = None
         self._jobs: deque[Job] = deque()
         self._waiting: list[tuple[int, Request]] = []
+        self._previews: dict[int, Future[TrainingPreview]] = {}
         self._ready_sent = False
         self._changes = -1
         self._changed_at = 0.0
@@ -89,13 +97,15 @@ class Worker:
         self._open()
         while not self._is_over():
             active = [job for job in self._jobs if not job.is_paused]
-            loading = bool(self._waiting) or not self._ready_sent
+            loading = bool(self._waiting or self._previews) or not self._ready_sent
             if self._connection.poll(0 if active else (0.02 if loading else IDLE_S)):
                 self._answer(*self._connection.recv())
                 continue
             self._look_after_model()
+            self._look_after_previews()
+            is_scanning = any(job.uses_model for job in active)
             for job in active:
-                self._advance(job)
+                self._advance(job, rest=is_scanning and job.is_training)
             self._tell_changes()
         for job in self._jobs:
             job.stop()
@@ -131,15 +141,12 @@ class Worker:
                 self._waiting.append((request_id, request))
                 return
             value = self._do(self._engine, request)
-            if not isinstance(request, Quit):
+            if not isinstance(request, Quit | PreviewTraining):
                 self._send(Reply(request_id, value))
-        except SoundSearchError as err:
-            self._send(Failed(request_id, err.message, err.hint))
         except (EOFError, BrokenPipeError):
             raise
-        except Exception:
-            log.exception("answering %r", request)
-            self._send(Failed(request_id, "Something went wrong.", traceback.format_exc(), is_bug=True))
+        except Exception as err:
+            self._send(_failed(request_id, request, err))
 
     @staticmethod
     def _needs_model(request: Search) -> bool:
@@ -162,9 +169,16 @@ class Worker:
         for request_id, request in waiting:
             self._answer(request_id, request)
 
-    def _advance(self, job: Job) -> None:
+    def _look_after_previews(self) -> None:
+        """Answer what was asked of the trainer, once that has thought about it."""
+        for request_id, future in [item for item in self._previews.items() if item[1].done()]:
+            del self._previews[request_id]
+            err = future.exception()
+            self._send(_failed(request_id, "preview", err) if err else Reply(request_id, future.result()))
+
+    def _advance(self, job: Job, *, rest: bool = False) -> None:
         try:
-            progress = job.step()
+            progress = job.rest() if rest else job.step()
         except StopIteration as stop:
             self._jobs.remove(job)
             self._send(JobDone(job.id, stop.value))
@@ -206,12 +220,19 @@ class Worker:
             case ListModels():
                 return engine.list_models()
             case UseModel(name):
-                for job in [job for job in self._jobs if job.uses_model]:  # it goes on with the model it began with
-                    self._stop(job.id)
-                info = engine.use_model(name)
-                self._ready_sent = False
-                engine.start_loading()
-                return info
+                return self._change_model(engine, lambda: engine.use_model(name))
+            case RevertModel():
+                return self._change_model(engine, engine.revert_model)
+            case RemoveModel(name):
+                return engine.remove_model(name)
+            case ListFolders():
+                return engine.folders()
+            case PreviewTraining(plan):
+                return self._preview(engine.preview_training(plan))
+            case StartTraining(plan):
+                if any(job.is_training for job in self._jobs):
+                    raise TrainingError("A training is running already.", "Wait until it ends, or stop it.")
+                return self._start(engine.train(plan), is_training=True)
             case RemoveRoot(path):
                 return engine.remove_root(path)
             case Scan(roots):
@@ -233,8 +254,30 @@ class Worker:
         yield from self._engine.download_model(name)
         return self._engine.model_info(name)
 
-    def _start(self, steps: Generator[Progress, None, Any], uses_model: bool = False) -> int:
-        self._jobs.append(Job(self._request_id, steps, uses_model))
+    def _change_model(self, engine: Engine, change: Callable[[], ModelInfo]) -> ModelInfo:
+        for job in [job for job in self._jobs if job.uses_model]:  # it goes on with the model it began with
+            self._stop(job.id)
+        info = change()
+        self._ready_sent = False
+        engine.start_loading()
+        return info
+
+    def _preview(self, think: Callable[[], TrainingPreview]) -> None:
+        """In a thread of its own: it reads the whole library, and searches go on being answered."""
+        future = self._previews[self._request_id] = Future()
+
+        def run_it() -> None:
+            try:
+                future.set_result(think())
+            except BaseException as err:  # handed to who asked
+                future.set_exception(err)
+
+        threading.Thread(target=run_it, name="preview", daemon=True).start()
+
+    def _start(
+        self, steps: Generator[Progress, None, Any], *, uses_model: bool = False, is_training: bool = False
+    ) -> int:
+        self._jobs.append(Job(self._request_id, steps, uses_model, is_training))
         return self._request_id
 
     def _set_paused(self, job_id: int, paused: bool) -> None:
@@ -247,3 +290,11 @@ class Worker:
             job.stop()
             self._jobs.remove(job)
             self._send(JobStopped(job_id))
+
+
+def _failed(request_id: int, request: object, err: BaseException) -> Failed:
+    """What is said of an exception: the world's troubles in their own words, ours with a traceback."""
+    if isinstance(err, SoundSearchError):
+        return Failed(request_id, err.message, err.hint)
+    log.error("answering %r", request, exc_info=err)
+    return Failed(request_id, "Something went wrong.", "".join(traceback.format_exception(err)), is_bug=True)

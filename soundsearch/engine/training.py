@@ -1,0 +1,130 @@
+"""Personal models: the trainer is run on this library, and what it makes becomes a model only when it is whole.
+
+The trainer stands above the engine, so it is loaded by its name, and only when somebody trains.
+"""
+
+import importlib
+import logging
+import shutil
+import tempfile
+import time
+import unicodedata
+from collections.abc import Collection, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, cast
+
+from soundsearch.errors import TrainingError
+from soundsearch.records import Progress, TrainingOutcome, TrainingPlan, TrainingPreview
+
+log = logging.getLogger(__name__)
+
+TRAINER = "trainer.personal"
+HIDDEN = ".training-"  # what is being made; a dot keeps it out of the list of models
+STALE_S = 24 * 3600.0  # older ones were left by a process that was killed
+WAIT_S = 0.05  # how long a step waits for the trainer
+MAX_NAME = 60
+NO_NAME = "my-sounds"
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}  # on Windows
+
+
+class Trainer(Protocol):
+    """What the engine needs of `trainer.personal`."""
+
+    def preview(self, plan: TrainingPlan, data_dir: Path, base: Path) -> TrainingPreview:
+        """Say what would be trained on."""
+
+    def train(
+        self, plan: TrainingPlan, data_dir: Path, base: Path, out: Path
+    ) -> Generator[Progress, None, TrainingOutcome]:
+        """Train in short steps and write the bundle's files into `out`."""
+
+
+def load_trainer() -> Trainer:
+    """Load the trainer, which takes seconds.
+
+    Raises:
+        TrainingError: If it is not installed.
+    """
+    try:
+        return cast(Trainer, importlib.import_module(TRAINER))
+    except ImportError as err:
+        raise TrainingError(f"The trainer cannot be loaded: {err}.", "Install soundsearch again, all of it.") from err
+
+
+def train(
+    plan: TrainingPlan, data_dir: Path, base: Path, models: Path, taken: Collection[str]
+) -> Generator[Progress, None, TrainingOutcome]:
+    """Train a personal model; it appears among the models whole or not at all.
+
+    Closing the generator stops it and keeps nothing.
+
+    Args:
+        plan: On what and how.
+        data_dir: The library.
+        base: Folder of the model that learns.
+        models: Folder of the installed models.
+        taken: Names that the new model cannot have.
+    Returns:
+        The outcome, as the generator's value.
+
+    Raises:
+        TrainingError: If it cannot start or go on, or what it made cannot be kept.
+    """
+    _remove_stale(models)
+    with ThreadPoolExecutor(1, thread_name_prefix="load-trainer") as pool:
+        loading = pool.submit(load_trainer)
+        while wait([loading], WAIT_S).not_done:  # seconds, in which searches go on being answered
+            yield Progress("prepare")
+    trainer = loading.result()
+    try:
+        hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=models))
+    except OSError as err:
+        raise TrainingError(f"Cannot write into {models}: {err.strerror}.", "Make room, or check its rights.") from err
+    try:
+        outcome = yield from trainer.train(plan, data_dir, base, hidden)
+        return _install(plan, outcome, hidden, models, taken)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def folder_name(title: str, taken: Collection[str]) -> str:
+    """A name for a model that any file system and command line takes, and that no other model has."""
+    words = "".join(c if c.isalnum() else " " for c in unicodedata.normalize("NFC", title.lower()))
+    name = "-".join(words.split())
+    # Letters of other scripts take up to four bytes each, and names of files 255.
+    name = name.encode()[:MAX_NAME].decode(errors="ignore").strip("-") or NO_NAME
+    if name in _RESERVED:
+        name = f"my-{name}"
+    others = {other.casefold() for other in taken}
+    candidate, number = name, 1
+    while candidate.casefold() in others:
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate
+
+
+def _install(
+    plan: TrainingPlan, outcome: TrainingOutcome, hidden: Path, models: Path, taken: Collection[str]
+) -> TrainingOutcome:
+    """Give the finished folder its place by one rename."""
+    present = [folder.name for folder in models.iterdir()]
+    name = folder_name(plan.name, {*taken, *present})
+    place = models / name
+    try:
+        hidden.chmod(0o755)  # made for us alone; now it is a folder like those of the other models
+        hidden.rename(place)
+    except OSError as err:
+        raise TrainingError(f"Cannot keep the model in {place}: {err.strerror}.", "Make room and train again.") from err
+    report = Path(outcome.report)
+    return replace(outcome, name=name, folder=str(place), report=str(place / report.name) if report.name else "")
+
+
+def _remove_stale(models: Path) -> None:
+    for folder in models.glob(f"{HIDDEN}*"):
+        try:
+            if time.time() - folder.stat().st_mtime > STALE_S:
+                shutil.rmtree(folder)
+        except OSError as err:
+            log.warning("%s", err)
