@@ -149,10 +149,10 @@ def test_it_helped_only_if_even_the_low_end_is_above_zero(
 def test_a_model_that_is_not_offered_says_why_and_is_not_green(tmp_path: Path) -> None:
     reason = "It forgot 3.4 points of everyday sounds."
     page = report.write(tmp_path, {**FULL, "offered": False, "reason": reason}).read_text(encoding="utf-8")
-    assert "All the same it is not recommended: " + reason in Page(page).said
+    assert "All the same it is not recommended. " + reason in Page(page).said
     assert 'class="verdict unclear"' in page
     alone = report.write(tmp_path, {"offered": False, "reason": reason}).read_text(encoding="utf-8")
-    assert "It is not recommended: " + reason in Page(alone).said
+    assert "It is not recommended. " + reason in Page(alone).said
 
 
 @settings(max_examples=60, deadline=None)
