@@ -136,6 +136,8 @@ def save_projection_bundle(
     Raises:
         ModelError: If the folder cannot be written, or the base not be read.
     """
+    if folder.resolve() == base.folder.resolve():
+        raise ModelError("A model cannot be written over the one that it was trained from.", "Choose another folder.")
     own = base.folder / PROJECTION
     changed = {**(read_tensors(own) if own.exists() else {}), **tensors}
     try:
