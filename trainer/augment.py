@@ -47,6 +47,29 @@ def mask_bands(mel: FloatArray, rng: np.random.Generator) -> FloatArray:
     return mel
 
 
+def spec_augment(mel: FloatArray, rng: np.random.Generator, frames: int = 64, bands: int = 8) -> FloatArray:
+    """Mask two runs of up to `frames` frames and two of up to `bands` mel bands by the map's mean, alike in all views.
+
+    Of a map of few frames no run is more than an eighth.
+
+    Args:
+        mel: Shape (n_views, n_frames, n_mels).
+        rng: Where the choice comes from.
+        frames: Longest run in time.
+        bands: Widest run in frequency.
+
+    Source: Park et al., "SpecAugment" (2019), with the sizes of LAION-AI/CLAP, htsat.py.
+    """
+    mel = mel.copy()
+    fill = mel.mean()
+    for axis, longest in ((1, min(frames, mel.shape[1] // 8)), (2, min(bands, mel.shape[2] // 8))):
+        for _ in range(2):
+            width = int(rng.integers(longest + 1))
+            start = int(rng.integers(mel.shape[axis] - width + 1))
+            mel[(slice(None),) * axis + (slice(start, start + width),)] = fill
+    return mel
+
+
 def augment(samples: FloatArray, rng: np.random.Generator, sample_rate: int) -> FloatArray:
     """Apply some of the changes, each to a part of the clips; loudness is left to the front end's normalisation."""
     if rng.random() < 0.4:

@@ -42,7 +42,7 @@ class FitConfig:
     # What is learned
     text: Text = "locked"  # how much of the text tower: "locked" is LiT
     lora_rank: int = 8
-    lora_alpha: float = 16.0
+    lora_alpha: int = 16
     tower_rate: float = 0.0
     projection_rate: float = 1e-3
     text_rate: float = 0.0
@@ -79,6 +79,10 @@ class FitConfig:
         for name in ("steps", "evaluate_every", "patience", "accumulate", "views", "checkpoint_every", "lora_rank"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} must be at least 1.", "Correct it.")
+        if self.recipe == "projection" and self.mix_share:
+            raise TrainingError(
+                "The recipe projection cannot mix clips: they are heard beforehand.", "Set mix_share to 0."
+            )
         if self.batch_size < 2:
             raise TrainingError("batch_size must be at least 2: a clip is compared with others.", "Correct it.")
         choices: tuple[tuple[str, Any], ...] = (
@@ -91,7 +95,7 @@ class FitConfig:
 
 # What differs from the defaults. Rates for fine-tuning are this project's own, tuned on its development data.
 RECIPES: dict[str, dict[str, Any]] = {
-    "projection": {"dropout": 0.2, "keep": 1.0},
+    "projection": {"dropout": 0.2, "keep": 1.0, "mix_share": 0.0},
     "lora": {
         "steps": 150, "batch_size": 64, "micro_batch": 8, "tower_rate": 3e-4, "projection_rate": 3e-4, "keep": 1.0,
     },

@@ -1,7 +1,7 @@
-"""Losses of the distillation: contrastive with shared texts, class scores, and an anchor in the teacher's space."""
+"""What training makes small: contrastive losses with shared texts; for distillation class scores and an anchor."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 
@@ -39,6 +39,46 @@ def contrastive(
     mean = log_share.masked_fill(~relevant, 0.0).sum(0)[used] / count[used]
     to_audio = (-mean - count[used].log()).mean()
     return (to_text + to_audio) / 2
+
+
+class MlpHeads(nn.Module):
+    """A second view of either side's embeddings, for the paper's variant of the loss; not part of the model.
+
+    Source: LAION-AI/CLAP, clap_module/model.py, `audio_transform` and `text_transform`.
+    """
+
+    def __init__(self, width: int, dropout: float = 0.1) -> None:
+        """Make heads for embeddings of a width."""
+        super().__init__()
+        self.audio, self.text = (
+            nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, width))
+            for _ in range(2)
+        )
+
+    def loss(
+        self,
+        audio: Tensor,
+        texts: Tensor,
+        own: Tensor,
+        relevant: Tensor,
+        scales: tuple[Tensor, Tensor],
+        ignored: Tensor | None = None,
+    ) -> Tensor:
+        """Mean of four cross-entropies: audio with heads' texts both ways, and heads' audio with texts both ways.
+
+        Args:
+            audio: As for `contrastive`.
+            texts: As for `contrastive`.
+            own: As for `contrastive`.
+            relevant: As for `contrastive`.
+            scales: 1 / temperature of the first two terms (a) and of the others (t).
+            ignored: As for `contrastive`.
+
+        Source: LAION-AI/CLAP, clap_module/loss.py, with `mlp_loss`.
+        """
+        first = contrastive(audio, self.text(texts), own, relevant, scales[0], ignored)
+        second = contrastive(self.audio(audio), texts, own, relevant, scales[1], ignored)
+        return (first + second) / 2
 
 
 def class_scores(student: Tensor, teacher: Tensor) -> Tensor:
