@@ -408,6 +408,18 @@ class Catalogue:
                 )
         return [found[clip] for clip in clip_ids if clip in found]
 
+    def tags_by_people(self, clip_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Tags that people gave to clips, by clip; a tag with a score is a model's guess and not among them."""
+        found: dict[int, list[str]] = {}
+        for ids in _chunks(clip_ids):
+            for clip, label in self._db.query(
+                f"""SELECT DISTINCT clips.id, label FROM clips JOIN tags ON tags.content_id = clips.content_id
+                WHERE clips.id IN ({_marks(ids)}) AND score IS NULL ORDER BY clips.id, label""",
+                ids,
+            ):
+                found.setdefault(clip, []).append(label)
+        return {clip: tuple(labels) for clip, labels in found.items()}
+
     def failures(self, root_ids: Sequence[int] | None = None) -> tuple[Failure, ...]:
         """Clips that cannot be read, by path; of these roots, or of all."""
         rows = self._db.query(
