@@ -1,0 +1,236 @@
+"""Each data set is read in the layout it is published in; the real tables are tried where they are."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from soundsearch.errors import TrainingError
+from trainer import datasets
+from trainer.layouts import LAYOUTS
+
+
+def sound(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.zeros(80, np.float32), 8000)
+
+
+def table(path: Path, *rows: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def audiocaps(root: Path) -> None:
+    rows = [f'{n},vfY_TJq7n_U,130,"Ducks quack, number {n}"' for n in range(5)]
+    table(root / "dataset" / "test.csv", "audiocap_id,youtube_id,start_time,caption", *rows, "9,-Missing,0,Nothing")
+    table(root / "dataset" / "train.csv", "audiocap_id,youtube_id,start_time,caption", "77,abc,30,Wind blows")
+    sound(root / "audio" / "test" / "YvfY_TJq7n_U.wav")
+    sound(root / "audio" / "train" / "77.wav")
+
+
+def clotho(root: Path) -> None:
+    header = "file_name,caption_1,caption_2,caption_3,caption_4,caption_5"
+    for split in ("development", "validation", "evaluation"):
+        captions = ",".join(f'"{split}, caption {n}"' for n in range(5))
+        table(root / f"clotho_captions_{split}.csv", header, f"Santa Motor.wav,{captions}")
+        sound(root / split / "Santa Motor.wav")
+    metadata = root / "clotho_metadata_evaluation.csv"
+    metadata.write_bytes(
+        "file_name,keywords,sound_id,sound_link,start_end_samples,manufacturer,license\n"
+        'Santa Motor.wav,moteur électrique,66579,https://freesound.org/s/66579,"[0, 80]",Noël,CC0\n'.encode("latin-1")
+    )
+
+
+def esc50(root: Path) -> None:
+    rows = [f"{fold}-1234{fold}-A-0.wav,{fold},0,crying_baby,False,1234{fold},A" for fold in range(1, 6)]
+    table(root / "meta" / "esc50.csv", "filename,fold,target,category,esc10,src_file,take", *rows)
+    for fold in range(1, 6):
+        sound(root / "audio" / f"{fold}-1234{fold}-A-0.wav")
+
+
+def urbansound(root: Path) -> None:
+    header = "slice_file_name,fsID,start,end,salience,fold,classID,class"
+    rows = ["100032-3-0-0.wav,100032,0.0,0.3,1,5,3,dog_bark", "100263-2-0-117.wav,100263,58,62,1,10,2,children_playing"]
+    table(root / "metadata" / "UrbanSound8K.csv", header, *rows)
+    sound(root / "audio" / "fold5" / "100032-3-0-0.wav")
+    sound(root / "audio" / "fold10" / "100263-2-0-117.wav")
+
+
+def vggsound(root: Path) -> None:
+    table(root / "vggsound.csv", '---g-f_I2yQ,1,"people marching, outside",test', "--0PQM4-hqg,30,waterfall,train")
+    sound(root / "audio" / "---g-f_I2yQ_000001.flac")
+    sound(root / "audio" / "--0PQM4-hqg_000030.flac")
+
+
+def fsd50k(root: Path) -> None:
+    truth = root / "FSD50K.ground_truth"
+    table(truth / "dev.csv", "fname,labels,mids,split", '64760,"Bark,Dog",/m/a,train', "16399,Electric_guitar,/m/c,val")
+    table(truth / "eval.csv", "fname,labels,mids", '37199,"Dog,Animal","/m/a,/m/b"')
+    sound(root / "FSD50K.dev_audio" / "64760.wav")
+    sound(root / "FSD50K.dev_audio" / "16399.wav")
+    sound(root / "FSD50K.eval_audio" / "37199.wav")
+
+
+def gtzan(root: Path) -> None:
+    for genre in ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"):
+        for number in (0, 17):
+            sound(root / "Data" / "genres_original" / genre / f"{genre}.{number:05}.wav")
+
+
+MAKERS: dict[str, Callable[[Path], None]] = {
+    "AudioCaps": audiocaps, "Clotho": clotho, "ESC-50": esc50, "UrbanSound8K": urbansound, "VGGSound": vggsound,
+    "FSD50K": fsd50k, "GTZAN": gtzan,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all data sets side by side."""
+    root = tmp_path_factory.mktemp("sets")
+    for name, make in MAKERS.items():
+        make(root / f"my {name}")
+    (root / "notes").mkdir()
+    return root
+
+
+def test_all_that_are_named_in_the_paper_are_known() -> None:
+    assert set(MAKERS) == set(LAYOUTS)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_folder_is_recognised_and_all_its_clips_can_be_opened(everything: Path, name: str) -> None:
+    folder = everything / f"my {name}"
+    assert datasets.recognise(folder) == [(name, folder)]
+    data = datasets.load(folder)
+    assert data.name == name
+    assert all(soundfile.info(item.path).frames == 80 for item in data.items)
+    assert data == datasets.load(folder, name.lower())
+
+
+def test_folders_side_by_side_are_recognised_each(everything: Path, tmp_path: Path) -> None:
+    assert sorted(name for name, _ in datasets.recognise(everything)) == sorted(MAKERS)
+    esc50(tmp_path / "ESC-50" / "ESC-50-master")
+    assert datasets.recognise(tmp_path) == [("ESC-50", tmp_path / "ESC-50" / "ESC-50-master")]
+    assert datasets.recognise(tmp_path / "nowhere") == []
+
+
+def test_audiocaps_gathers_the_five_captions_of_a_clip(everything: Path) -> None:
+    data = datasets.load(everything / "my AudioCaps")
+    (clip,) = data.split()
+    assert clip.captions == tuple(f"Ducks quack, number {n}" for n in range(5))
+    assert (clip.group, Path(clip.path).name) == ("youtube vfY_TJq7n_U", "YvfY_TJq7n_U.wav")
+    assert data.missing == ("-Missing",)
+    assert [item.captions for item in data.split("train")] == [("Wind blows",)]
+
+
+def test_clips_of_one_name_are_taken_from_their_own_split(everything: Path) -> None:
+    data = datasets.load(everything / "my Clotho")
+    (clip,) = data.split()
+    assert Path(clip.path).parent.name == "evaluation"
+    assert clip.captions[4] == "evaluation, caption 4"
+    assert clip.group == "freesound 66579"
+    assert data.split("dev")[0].captions[0] == "development, caption 0"
+
+
+def test_classes_folds_and_prompts(everything: Path) -> None:
+    esc = datasets.load(everything / "my ESC-50")
+    assert [item.split for item in esc.split()] == [f"fold {n}" for n in range(1, 6)]
+    assert [item.title for item in esc.split("2")] == ["2-12342-A-0.wav"]
+    assert (esc.labels, esc.kind) == (["crying_baby"], "classes")
+    urban = datasets.load(everything / "my UrbanSound8K")
+    assert [item.split for item in urban.items] == ["fold 5", "fold 10"]
+    vgg = datasets.load(everything / "my VGGSound")
+    assert [item.class_name for item in vgg.split()] == ["people marching, outside"]
+    genres = datasets.load(everything / "my GTZAN")
+    assert Counter(item.split for item in genres.items) == {"fold 1": 10, "fold 8": 10}
+    assert genres.prompt == "This is a {label} song."
+    assert len(genres.labels) == 10
+
+
+def test_several_labels(everything: Path) -> None:
+    data = datasets.load(everything / "my FSD50K")
+    assert (data.kind, data.split()[0].tags) == ("tags", ("Dog", "Animal"))
+    assert [item.split for item in data.items] == ["train", "validation", "test"]
+    assert data.labels == ["Animal", "Bark", "Dog", "Electric_guitar"]
+
+
+def test_the_filtered_split_of_gtzan_is_used_where_it_lies(tmp_path: Path) -> None:
+    gtzan(tmp_path)
+    table(tmp_path / "train_filtered.txt", "blues/blues.00000.wav")
+    table(tmp_path / "test_filtered.txt", "rock/rock.00017.wav")
+    splits = {item.title: item.split for item in datasets.load(tmp_path).items}
+    assert (splits["blues.00000.wav"], splits["rock.00017.wav"], splits["pop.00000.wav"]) == ("train", "test", "")
+
+
+def test_clips_are_left_out_by_any_name_and_by_their_recording(everything: Path, tmp_path: Path) -> None:
+    esc = datasets.load(everything / "my ESC-50").items
+    lines = tmp_path / "lists" / "overlap.txt"
+    table(lines, "1-12341-A-0.wav", "2-12342-A-0", "", "12343", " freesound 12344 ")
+    left = datasets.without(esc, datasets.exclusions(lines))
+    assert [item.title for item in left] == ["5-12345-A-0.wav"]
+    clotho(tmp_path / "Clotho")
+    table(tmp_path / "clotho_metadata_x.csv", "")
+    ids = datasets.exclusions(tmp_path / "Clotho")
+    assert ids == {"freesound 66579"}
+
+
+def test_an_overlapping_data_set_is_a_list_too(everything: Path, tmp_path: Path) -> None:
+    """ESC-50 without what FSD50K holds: by the Freesound ids of both, audio or not."""
+    truth = tmp_path / "FSD50K.ground_truth"
+    table(truth / "dev.csv", "fname,labels,mids,split", "12341,Bark,/m/a,train", "12345,Bark,/m/a,val")
+    left = datasets.without(datasets.load(everything / "my ESC-50").items, datasets.exclusions(tmp_path))
+    assert [item.title for item in left] == [f"{n}-1234{n}-A-0.wav" for n in (2, 3, 4)]
+
+
+def test_what_cannot_be_used_is_said(everything: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"does not have the layout of ESC-50"):
+        datasets.load(everything / "my Clotho", "ESC-50")
+    with pytest.raises(TrainingError, match=r"no data set EXC-50"):
+        datasets.load(everything, "EXC-50")
+    with pytest.raises(TrainingError, match=r"layout of a data set that is known"):
+        datasets.load(everything / "notes")
+    with pytest.raises(TrainingError, match=r"Cannot read the list"):
+        datasets.exclusions(tmp_path / "none.txt")
+    with pytest.raises(TrainingError, match=r"holds no data set"):
+        datasets.exclusions(everything / "notes")
+    table(tmp_path / "meta" / "esc50.csv", "filename,fold,category,src_file", "a.wav,1,dog,7")
+    with pytest.raises(TrainingError, match=r"None of the 1 clips of ESC-50 are in"):
+        datasets.load(tmp_path)
+    table(tmp_path / "meta" / "esc50.csv", "filename,fold", "a.wav,1")
+    with pytest.raises(TrainingError, match=r"The tables of ESC-50 in .* lack 'category'"):
+        datasets.load(tmp_path)
+
+
+def test_the_real_tables_of_audiocaps_and_clotho(shared_data: Path) -> None:
+    """The published tables themselves, without audio: as many clips as they are known to hold, five captions each."""
+    caps = datasets.listed(shared_data / "text" / "nc" / "audiocaps")
+    assert caps.name == "AudioCaps"
+    test = caps.split()
+    assert (len(test), {len(item.captions) for item in test}) == (975, {5})
+    assert len(caps.split("val")) == 495
+    assert len(caps.missing) == len(caps.items)
+    words = datasets.listed(shared_data / "text" / "nc" / "clotho")
+    assert (words.name, len(words.split()), len(words.split("development"))) == ("Clotho", 1045, 2893)
+    assert {len(item.captions) for item in words.items} == {5}
+
+
+def test_real_clips_of_esc50_under_their_published_names(shared_data: Path, tmp_path: Path) -> None:
+    """ESC-10 as it is here, laid out as ESC-50 is published."""
+    with (shared_data / "captioned" / "captioned.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if "/esc10/" in row["path"]]
+    (tmp_path / "all").symlink_to(tmp_path)  # a link to what is being walked
+    (tmp_path / "audio").symlink_to(shared_data / "captioned" / "audio" / "esc10")
+    lines = []
+    for row in rows:
+        name = Path(row["path"]).stem
+        take = name.rpartition("-")[2]
+        category = row["esc_class"].replace(" ", "_")
+        lines.append(f"{name}.wav,{name[0]},0,{category},True,{row['freesound_id']},{take}")
+    table(tmp_path / "meta" / "esc50.csv", "filename,fold,target,category,esc10,src_file,take", *lines)
+    data = datasets.load(tmp_path)
+    assert (len(data.items), data.missing, len(data.labels)) == (240, (), 10)
+    assert {item.split for item in data.items} == {"fold 1", "fold 2", "fold 3"}
