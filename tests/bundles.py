@@ -30,7 +30,7 @@ PARAMETERS: dict[Kind, int] = {"fused": 153_507_530, "unfused": 153_492_890, "ba
 
 def published(folder: Path, kind: Kind) -> ClapModel:
     """Save a checkpoint in the hub's format, in the published configuration, with random weights."""
-    return _save(folder, ClapConfig(audio_config=PUBLISHED[kind]), fused=kind == "fused")
+    return save_clap(folder, ClapConfig(audio_config=PUBLISHED[kind]), fused=kind == "fused")
 
 
 def tiny(folder: Path, *, fused: bool = True, seed: int = 0) -> Path:
@@ -55,7 +55,7 @@ def tiny(folder: Path, *, fused: bool = True, seed: int = 0) -> Path:
         },
         projection_dim=32,
     )
-    _save(folder, config, fused=fused, seed=seed)
+    save_clap(folder, config, fused=fused, seed=seed)
     character_tokenizer(folder / "tokenizer.json", start=0, padding=1, end=2)
     return folder
 
@@ -150,8 +150,9 @@ def _spread(*parts: torch.nn.Module) -> None:
                 parameter.normal_(0.0, 2.0 / parameter.shape[1] ** 0.5)
 
 
-def _save(folder: Path, config: ClapConfig, *, fused: bool, seed: int = 0) -> ClapModel:
+def save_clap(folder: Path, config: ClapConfig, *, fused: bool, seed: int = 0) -> ClapModel:
     torch.manual_seed(seed)
+    """Save a checkpoint of transformers' own in the hub's format, with random weights."""
     model = ClapModel(config).eval()
     _spread(model.text_model, model.text_projection)
     model.save_pretrained(folder)

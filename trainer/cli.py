@@ -13,6 +13,7 @@ from soundsearch.errors import SoundSearchError
 # Command, its module, and what it does. Modules import torch only when they run: --help answers without it.
 COMMANDS = (
     ("eval", "evaluate", "measure a model on captioned clips"),
+    ("import", "import_", "make a model of an official CLAP checkpoint (.pt)"),
     ("distil", "distil", "train a small model from captioned clips and a tagger"),
 )
 
