@@ -1,0 +1,19 @@
+"""The captions that LAION-Audio-630K gives to clips with labels only: "The sound of A", "The sounds of A, B and C"."""
+
+from collections.abc import Iterable
+
+from trainer.captions.words import clean_tag, join
+
+
+def template(tags: Iterable[str]) -> str:
+    """Put labels into the plain template, as they are written.
+
+    Args:
+        tags: Labels; underscores become spaces, and each is said once.
+
+    Returns:
+        The caption, "" if there are none.
+    Source: LAION-AI/audio-dataset, data_preprocess/preprocess_audioset.py and preprocess_FSD50K.py.
+    """
+    labels = {label.casefold(): label for tag in tags if (label := clean_tag(tag))}
+    return f"The sound{'s' if len(labels) > 1 else ''} of {join(labels.values())}" if labels else ""
