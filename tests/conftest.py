@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import trainer  # noqa: F401 (where torchvision is installed it is mended, before any test imports transformers)
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -33,11 +33,16 @@ RELEASED = {
 }
 RELEASED_LICENCE = "CC0-1.0"
 
-# What the files hold besides tensors: numbers of numpy, pickled by old and new versions. None of these runs anything.
+# What the files hold besides tensors: numbers and arrays of numpy, pickled by old and new versions; arrays are the
+# sampler's state beside PANN's weights. None of these runs anything.
 _SCALAR = np._core.multiarray.scalar  # type: ignore[attr-defined]
+_ARRAY = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
 _HARMLESS: list[Any] = [
     (_SCALAR, "numpy.core.multiarray.scalar"),
     (_SCALAR, "numpy._core.multiarray.scalar"),
+    (_ARRAY, "numpy.core.multiarray._reconstruct"),
+    (_ARRAY, "numpy._core.multiarray._reconstruct"),
+    np.ndarray,
     np.dtype,
     *(type(np.dtype(name)) for name in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u8", "?")),
     (_codecs.encode, "_codecs.encode"),

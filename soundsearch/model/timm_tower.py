@@ -92,17 +92,30 @@ class TimmAudio(nn.Module):
             ModelError: If timm is not there, or has no such model.
         """
         super().__init__()
-        timm = _timm(config.name)
-        options: dict[str, Any] = {"pretrained": False, "in_chans": 1, "num_classes": 0}
-        try:
-            if timm.get_pretrained_cfg(config.name).fixed_input_size:
-                options["img_size"] = (config.n_mels, FRAMES)
-            self.backbone = timm.create_model(config.name, **options)
-        except (RuntimeError, TypeError, ValueError, AttributeError) as err:
-            message = f"timm cannot make the audio tower {config.name!r}: {err}."
-            raise ModelError(message, "Choose a name of timm.list_models().") from err
+        self._config = config
+        self.backbone = self._make(pretrained=False)
         self.bn0 = nn.BatchNorm2d(config.n_mels)
         self.pooled = self._width(config.n_mels)
+
+    def load_pretrained(self, tensors: Mapping[str, Tensor]) -> None:
+        """Fill the backbone with weights of this model of timm; timm fits a colour picture's stem to one channel.
+
+        Raises:
+            ModelError: If they are another model's.
+        """
+        made = self._make(pretrained=True, pretrained_cfg_overlay={"state_dict": dict(tensors), "custom_load": False})
+        self.backbone.load_state_dict(made.state_dict())
+
+    def _make(self, **options: Any) -> nn.Module:
+        name, timm = self._config.name, _timm(self._config.name)
+        try:
+            if timm.get_pretrained_cfg(name).fixed_input_size:
+                options["img_size"] = (self._config.n_mels, FRAMES)
+            backbone: nn.Module = timm.create_model(name, in_chans=1, num_classes=0, **options)
+        except (RuntimeError, TypeError, ValueError, AttributeError, KeyError) as err:
+            message = f"timm cannot make the audio tower {name!r}: {err}."
+            raise ModelError(message, "Choose a name of timm.list_models(), and its own weights.") from err
+        return backbone
 
     def forward(self, input_features: Tensor) -> Tensor:
         """Return the pooled features.
