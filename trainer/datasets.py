@@ -23,6 +23,7 @@ class DataSet:
         kind: "captions", one class for each clip ("classes"), or several labels ("tags").
         items: All splits. `group` is the recording a clip was cut from, as "freesound 1234" or "youtube abc".
         missing: Clips that the tables name and the folder lacks.
+        labels: All classes or labels that the tables name, in alphabetical order.
         test: The split that is measured; "" where all clips are, fold by fold.
         prompt: The paper's text for a class.
     """
@@ -31,6 +32,7 @@ class DataSet:
     kind: Kind
     items: tuple[Item, ...]
     missing: tuple[str, ...]
+    labels: tuple[str, ...]
     test: str
     prompt: str = PAPER_PROMPT
 
@@ -38,13 +40,6 @@ class DataSet:
         """Clips of a split, by any of its common names; "" is the one that is measured."""
         wanted = split_name(name or self.test)
         return [item for item in self.items if wanted in ("", item.split)]
-
-    @property
-    def labels(self) -> list[str]:
-        """All classes or labels, in alphabetical order."""
-        return sorted(
-            {label for item in self.items for label in ((item.class_name,) if item.class_name else item.tags)}
-        )
 
 
 def recognise(folder: Path) -> list[tuple[str, Path]]:
@@ -105,7 +100,8 @@ def listed(folder: Path, name: str = "") -> DataSet:
     except (KeyError, ValueError, IndexError) as err:
         raise TrainingError(f"The tables of {found} in {folder} lack {err}.", "Unpack it again.") from err
     missing = tuple(item.title for item in items if not item.path)
-    return DataSet(found, layout.kind, items, missing, layout.test, layout.prompt)
+    labels = tuple(sorted({label for item in items for label in (item.class_name, *item.tags)} - {""}))
+    return DataSet(found, layout.kind, items, missing, labels, layout.test, layout.prompt)
 
 
 def exclusions(path: Path) -> frozenset[str]:

@@ -140,7 +140,7 @@ def test_classes_folds_and_prompts(everything: Path) -> None:
     esc = datasets.load(everything / "my ESC-50")
     assert [item.split for item in esc.split()] == [f"fold {n}" for n in range(1, 6)]
     assert [item.title for item in esc.split("2")] == ["2-12342-A-0.wav"]
-    assert (esc.labels, esc.kind) == (["crying_baby"], "classes")
+    assert (esc.labels, esc.kind) == (("crying_baby",), "classes")
     urban = datasets.load(everything / "my UrbanSound8K")
     assert [item.split for item in urban.items] == ["fold 5", "fold 10"]
     vgg = datasets.load(everything / "my VGGSound")
@@ -155,7 +155,7 @@ def test_several_labels(everything: Path) -> None:
     data = datasets.load(everything / "my FSD50K")
     assert (data.kind, data.split()[0].tags) == ("tags", ("Dog", "Animal"))
     assert [item.split for item in data.items] == ["train", "validation", "test"]
-    assert data.labels == ["Animal", "Bark", "Dog", "Electric_guitar"]
+    assert data.labels == ("Animal", "Bark", "Dog", "Electric_guitar")
 
 
 def test_the_filtered_split_of_gtzan_is_used_where_it_lies(tmp_path: Path) -> None:
