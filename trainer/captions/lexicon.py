@@ -20,6 +20,7 @@ from trainer.captions.words import (
 # Where a word is in several lists, the first of these wins: a ride is a cymbal here, not an action.
 _ORDER = ("form", "part", "family", "classifier", "source", "place", "genre", "quality", "material", "surface",
           "effect", "action")  # fmt: skip
+LONGEST = 8  # words of a tag that is looked into; longer ones are said as they are
 _COUNTED = ("form", "part", "source")
 _TEMPO = re.compile(r"\d{2,3}(?:\.\d+)?\s?bpm", re.IGNORECASE)
 _KEY = re.compile(r"(?:[A-G][#b♯♭]?(?:m|min|maj)|(?i:[a-g] ?(?:#|b|♯|♭|sharp|flat)? ?(?:minor|major|min|maj)))")
@@ -151,7 +152,9 @@ def phrase_of(tag: str) -> Phrase:
     What neither the lexicon nor the dictionary knows is a source.
     """
     text = _written(tag)
-    if not (found := _term(text)) and (bare := re.sub(r"^(?:an?|the) ", "", text, flags=re.IGNORECASE)) != text:
+    if tag.count(" ") >= LONGEST:
+        return Phrase("source", text, "name")
+    if not (found := _term(tag)) and (bare := re.sub(r"^(?:an?|the) ", "", text, flags=re.IGNORECASE)) != text:
         return phrase_of(bare)
     words = text.split(" ")
     return found or _known(text) or (_guess(text) if len(words) == 1 else _several(words))
@@ -238,7 +241,10 @@ def _clause(words: list[str]) -> Phrase | None:
         return None
     if (doer.number == "name" and action.nominal) or (is_instrument(doer) and in_music(action) != "action"):
         return None
-    compound = f"{singular(doer.words)} {verb}" if action.nominal and doer.number != "name" else ""
+    one = " ".join([*doer.words.split(" ")[:-1], singular(doer.words.split(" ")[-1])])
+    compound = f"{one} {verb}" if action.nominal and doer.number != "name" else ""
+    if not doer.words.endswith(words[cut - 1]):  # "finger cymbals ringing" are several; as a tag they are one sound
+        doer = replace(doer, words=" ".join(words[:cut]), number="plural")
     return Phrase("source", doer.words, _number(doer), tail=participle(verb), compound=compound)
 
 
@@ -249,17 +255,21 @@ def _noun(words: list[str]) -> Phrase:
     if all(kind in described for kind in kinds):
         return Phrase("quality" if "quality" in kinds else "classifier", " ".join(words))
     last = len(words)
-    while (kinds[last - 1] in ("quality", "classifier") or in_music(phrase_of(words[last - 1])) == "quality") and words[
-        last - 1
-    ].casefold() not in ("major", "minor"):
+    while last > 1 and _is_described(words[last - 1]):
         last -= 1
     words = words[last:] + words[:last]
     nouns = [word for word in words if not word.isdigit()] or words
     head = _known(" ".join(nouns[-2:])) or phrase_of(nouns[-1])
     kind = head.kind if head.kind in (*_COUNTED, "place", "effect", "surface", "genre") else "source"
-    if kind in ("form", "part") and head.number == "count" and words[-1] == nouns[-1]:
+    if (kind in ("form", "part") or is_instrument(head)) and head.number == "count" and words[-1] == nouns[-1]:
         words = [*words[:-1], head.words.split(" ")[-1]]
     return Phrase(kind, " ".join(words), _number(head), lead=head.lead)
+
+
+def _is_described(word: str) -> bool:
+    phrase = phrase_of(word)
+    described = phrase.kind in ("quality", "classifier") or in_music(phrase) == "quality"
+    return described and word.casefold() not in ("major", "minor")
 
 
 def _number(phrase: Phrase) -> str:

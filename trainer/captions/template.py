@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from trainer.captions.words import clean_tag, join
+from trainer.captions.words import clean_tag, join, once
 
 
 def template(tags: Iterable[str]) -> str:
@@ -15,5 +15,5 @@ def template(tags: Iterable[str]) -> str:
         The caption, "" if there are none.
     Source: LAION-AI/audio-dataset, data_preprocess/preprocess_audioset.py and preprocess_FSD50K.py.
     """
-    labels = {label.casefold(): label for tag in tags if (label := clean_tag(tag))}
-    return f"The sound{'s' if len(labels) > 1 else ''} of {join(labels.values())}" if labels else ""
+    labels = once(map(clean_tag, tags))
+    return f"The sound{'s' if len(labels) > 1 else ''} of {join(labels)}" if labels else ""

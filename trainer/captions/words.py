@@ -45,8 +45,16 @@ def clean_tag(tag: str) -> str:
 def split_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Clean tags, with those that hold several ("Walk, footsteps", "keys/piano") taken apart; each once."""
     parts = (part for tag in tags for part in re.split(r"[,;|\n]|(?<=[^\W\d_]{2})/(?=[^\W\d_]{2})", tag))
-    cleaned = (clean_tag(part) for part in parts)
-    return tuple({part.casefold(): part for part in cleaned if part}.values())
+    return once(clean_tag(part) for part in parts)
+
+
+def once(words: Iterable[str]) -> tuple[str, ...]:
+    """Each word once, as it is first written, whatever the case of the others; without empty ones."""
+    found: dict[str, str] = {}
+    for word in words:
+        if word:
+            found.setdefault(word.casefold(), word)
+    return tuple(found.values())
 
 
 @lru_cache(maxsize=65536)
