@@ -19,20 +19,26 @@ from soundsearch.engine.messages import (
     JobProgress,
     JobStopped,
     ListFailures,
+    ListFolders,
     ListModels,
     Lost,
     Message,
     ModelReady,
     PauseJob,
+    PreviewTraining,
+    RemoveModel,
     RemoveRoot,
     Reply,
     Request,
     ResumeJob,
+    RevertModel,
     Scan,
     Search,
+    StartTraining,
     UseModel,
 )
 from soundsearch.errors import EngineLostError
+from soundsearch.records import ModelInfo, TrainingPlan
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +61,7 @@ class Job:
     """Long work of the engine. `request` is what started it."""
 
     id: int
-    request: Scan | DownloadModel
+    request: Scan | DownloadModel | StartTraining
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,11 @@ class EngineBridge(QObject):
         models_known (tuple): of ModelInfo.
         model_ready (str, str): Name and device of the model that is now loaded.
         model_used (ModelInfo): Another model is active.
+        model_reverted (ModelInfo): The model before is active again; comes after `model_used`.
+        model_removed (str): A model was deleted.
+        folders_known (tuple): of Folder.
+        training_previewed (TrainingPreview): What the newest plan would train on.
+        preview_failed (str, str): The newest plan cannot be carried out; message and hint.
         root_removed (str)
         job_started (Job); job_progressed (Job, Progress); job_paused (Job, bool); job_ended (JobEnd)
         changed: The catalogue holds other clips or more embeddings than before.
@@ -108,6 +119,11 @@ class EngineBridge(QObject):
     models_known = Signal(object)
     model_ready = Signal(str, str)
     model_used = Signal(object)
+    model_reverted = Signal(object)
+    model_removed = Signal(str)
+    folders_known = Signal(object)
+    training_previewed = Signal(object)
+    preview_failed = Signal(str, str)
     root_removed = Signal(object)  # a path, which may hold what Qt strings cannot
     job_started = Signal(object)
     job_progressed = Signal(object, object)
@@ -131,6 +147,7 @@ class EngineBridge(QObject):
         self._jobs: dict[int, Job] = {}
         self._search = _Latest()
         self._status = _Latest()
+        self._preview = _Latest()
         self._closed = False
 
     def start(self) -> None:
@@ -174,6 +191,31 @@ class EngineBridge(QObject):
     def use_model(self, name: str) -> None:
         """Make a model the active one."""
         self._ask(UseModel(name), self.model_used.emit)
+
+    def revert_model(self) -> None:
+        """Go back to the model before the last change."""
+
+        def reverted(info: ModelInfo) -> None:
+            self.model_used.emit(info)
+            self.model_reverted.emit(info)
+
+        self._ask(RevertModel(), reverted)
+
+    def remove_model(self, name: str) -> None:
+        """Delete an installed model that is not in use."""
+        self._ask(RemoveModel(name), lambda _: self.model_removed.emit(name))
+
+    def list_folders(self) -> None:
+        """Ask for the folders that hold clips."""
+        self._ask(ListFolders(), self.folders_known.emit)
+
+    def preview_training(self, plan: TrainingPlan) -> None:
+        """Ask what a plan would train on; overtakes every earlier plan."""
+        self._ask_latest(self._preview, PreviewTraining(plan), self.training_previewed.emit, self._preview_failed)
+
+    def train(self, plan: TrainingPlan) -> None:
+        """Start training a personal model."""
+        self._start_job(StartTraining(plan))
 
     def remove_root(self, path: str) -> None:
         """Forget a root and its clips; no sound file is touched."""
@@ -235,7 +277,7 @@ class EngineBridge(QObject):
             request, lambda value: come_back(on_value, value), lambda failure: come_back(on_failed, failure)
         )
 
-    def _start_job(self, request: Scan | DownloadModel) -> None:
+    def _start_job(self, request: Scan | DownloadModel | StartTraining) -> None:
         job_id = self._ask(request, lambda _: None, lambda failure: self._job_refused(job, failure))
         if job_id is not None:
             job = self._jobs[job_id] = Job(job_id, request)
@@ -276,7 +318,7 @@ class EngineBridge(QObject):
         """The engine is gone and with it everything that was asked."""
         log.error("the engine was lost: %s", detail)
         self._answers.clear()
-        self._search, self._status = _Latest(), _Latest()
+        self._search, self._status, self._preview = _Latest(), _Latest(), _Latest()
         jobs, self._jobs = list(self._jobs.values()), {}
         for job in jobs:
             self.job_ended.emit(JobEnd(job, stopped=True))
@@ -302,6 +344,11 @@ class EngineBridge(QObject):
         if failure.is_bug:
             self.bug.emit(failure.message, failure.hint)
         self.search_failed.emit(failure.message, "" if failure.is_bug else failure.hint)
+
+    def _preview_failed(self, failure: Failed) -> None:
+        if failure.is_bug:
+            self.bug.emit(failure.message, failure.hint)
+        self.preview_failed.emit(failure.message, "" if failure.is_bug else failure.hint)
 
     def _request_failed(self, failure: Failed) -> None:
         (self.bug if failure.is_bug else self.failed).emit(failure.message, failure.hint)

@@ -40,6 +40,7 @@ SHORTCUTS = (
     ("Ctrl+B", "Show or hide the library"),
     ("Ctrl+O", "Add a folder"),
     ("F5", "Look for new and changed sounds"),
+    ("Ctrl+T", "Train on your sounds"),
     ("Alt+M", "Menu"),
     ("?", "This list"),
     ("Ctrl+Q", "Quit"),

@@ -9,8 +9,9 @@ class FlowLayout(QLayout):
 
     SPACING = 4
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, *, to_the_right: bool = False) -> None:
         super().__init__(parent)
+        self._to_the_right = to_the_right
         self._items: list[QLayoutItem] = []
         self.setContentsMargins(0, 0, 0, 2)
 
@@ -58,13 +59,27 @@ class FlowLayout(QLayout):
     def _arrange(self, area: QRect, *, place: bool) -> int:
         margins = self.contentsMargins()
         inner = area.marginsRemoved(margins)
-        x, y, line_height = inner.x(), inner.y(), 0
+        y = inner.y()
+        for line in self._lines(inner.width()):
+            x = inner.x() + (inner.width() - _width(line) if self._to_the_right else 0)
+            for item in line if place else ():
+                item.setGeometry(QRect(QPoint(x, y), item.sizeHint()))
+                x += item.sizeHint().width() + self.SPACING
+            y += max(item.sizeHint().height() for item in line) + self.SPACING
+        return max(y - self.SPACING, inner.y()) - area.y() + margins.bottom()
+
+    def _lines(self, width: int) -> list[list[QLayoutItem]]:
+        """Items line by line; what is not shown takes no room."""
+        lines: list[list[QLayoutItem]] = []
         for item in self._items:
-            size = item.sizeHint()
-            if x > inner.x() and x + size.width() > inner.right() + 1:
-                x, y, line_height = inner.x(), y + line_height + self.SPACING, 0
-            if place:
-                item.setGeometry(QRect(QPoint(x, y), size))
-            x += size.width() + self.SPACING
-            line_height = max(line_height, size.height())
-        return y + line_height - area.y() + margins.bottom()
+            if item.isEmpty():
+                continue
+            if lines and _width([*lines[-1], item]) <= width:
+                lines[-1].append(item)
+            else:
+                lines.append([item])
+        return lines
+
+
+def _width(line: list[QLayoutItem]) -> int:
+    return sum(item.sizeHint().width() for item in line) + FlowLayout.SPACING * (len(line) - 1)

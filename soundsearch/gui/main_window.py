@@ -7,10 +7,6 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, QEvent, QPoint, QSize, QStandardPaths, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDragMoveEvent,
-    QDropEvent,
     QGuiApplication,
     QKeySequence,
     QPaintEvent,
@@ -24,16 +20,17 @@ from soundsearch.gui.audition import Audition
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
 from soundsearch.gui.dialogs import FailureList, ProblemReport, ShortcutSheet
-from soundsearch.gui.file_exchange import display_name, files_mime, read_drop, reveal
+from soundsearch.gui.drops import DropTarget
+from soundsearch.gui.file_exchange import display_name, files_mime, reveal
 from soundsearch.gui.library_panel import PANEL_WIDTH, LibraryPanel
 from soundsearch.gui.menus import SEPARATOR, Item
 from soundsearch.gui.notices import Notices
 from soundsearch.gui.pages import FirstRun
 from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.preferences import Preferences
-from soundsearch.gui.search_bar import MAX_EXAMPLES
 from soundsearch.gui.status_line import StatusLine
 from soundsearch.gui.theme import Theme
+from soundsearch.gui.training import Training
 from soundsearch.records import Clip, ClipState, LibraryStatus, ModelInfo, Root
 
 log = logging.getLogger(__name__)
@@ -68,7 +65,6 @@ class MainWindow(QMainWindow):
         self._failures: FailureList | None = None
         self.setWindowTitle("soundsearch")
         self.setMinimumSize(SMALLEST)
-        self.setAcceptDrops(True)
 
         self.center = Center(bridge, theme)
         self.panel = LibraryPanel(theme)
@@ -98,6 +94,8 @@ class MainWindow(QMainWindow):
         column.addWidget(self.status_line)
         self.setCentralWidget(outside)
         self.notices = Notices(bridge, self.center.notices, self.status_line, preferences, self)
+        self.training = Training(bridge, theme, self.center.notices, self.status_line, self)
+        self._drops = DropTarget(self, bridge, self.center, self.first_run, self.notices, self.status_line)
         self._prefetch = QTimer(self, singleShot=True, interval=PREFETCH_MS)
         self._prefetch.timeout.connect(lambda: audition.prefetch(self.center.results.neighbours()))
         self._connect()
@@ -247,6 +245,7 @@ class MainWindow(QMainWindow):
             Item("Look for new sounds", self._scan_all, "refresh", "F5", enabled=bool(status and status.roots)),
             Item("Files that cannot be read", self._show_failures, "warning", enabled=bool(status and status.failed)),
             SEPARATOR,
+            Item("Train on your sounds…", self.training.open, "train", "Ctrl+T"),
             Item("Model", icon="model", items=self._model_items()),
             Item("Theme", icon="theme", items=themes),
             Item("Compact rows", lambda: self._set_compact(not compact), checked=compact),
@@ -381,6 +380,7 @@ class MainWindow(QMainWindow):
         bridge.job_started.connect(lambda _: self._show_regions())
         bridge.job_ended.connect(lambda _: self._show_regions())
         bridge.bug.connect(self.report_bug)
+        self.training.add_requested.connect(self.add_folder)
 
     def _take_models(self, models: tuple[ModelInfo, ...]) -> None:
         self._models = models
@@ -398,6 +398,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+B", self._toggle_panel),
             ("Ctrl+O", self.add_folder),
             ("F5", self._scan_all),
+            ("Ctrl+T", self.training.open),
             ("Alt+M", self._open_main_menu),
             ("?", self._show_shortcuts),
             ("Escape", self._escape),
@@ -423,60 +424,6 @@ class MainWindow(QMainWindow):
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
             shortcut.activated.connect(partial(results.step, rows))
 
-    # -- drops
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Files become the query, folders are offered for scanning."""
-        if event.mimeData().hasUrls():
-            self._show_dropping(event)
-
-    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        """Our own rows can be dropped into the query only."""
-        self._show_dropping(event)
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """Not here after all."""
-        self.center.search_bar.set_dropping(False)
-        self.first_run.set_dropping(False)
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Take files and folders."""
-        self.center.search_bar.set_dropping(False)
-        self.first_run.set_dropping(False)
-        if not self._accepts(event):
-            event.ignore()
-            return
-        dropped = read_drop(event.mimeData())
-        event.setDropAction(Qt.DropAction.CopyAction)
-        event.accept()
-        if dropped.folders and self.center.is_first_run:
-            self._bridge.scan(*dropped.folders)
-        else:
-            self.notices.offer_scan(dropped.folders)
-        if dropped.files and not self.center.is_first_run:
-            left_out = self.center.search_bar.add_sounds(dropped.files)
-            if left_out:
-                self.status_line.tell(f"A query holds {MAX_EXAMPLES} sounds: {left_out} left out")
-        elif dropped.files:
-            self.status_line.tell("Choose a folder first: there is nothing to compare with yet")
-
-    def _accepts(self, event: QDropEvent) -> bool:
-        if not event.mimeData().hasUrls():
-            return False
-        bar = self.center.search_bar
-        over_bar = bar.rect().contains(bar.mapFrom(self, event.position().toPoint()))
-        return event.source() is None or over_bar
-
-    def _show_dropping(self, event: QDragMoveEvent | QDragEnterEvent) -> None:
-        welcome = self._accepts(event)
-        self.center.search_bar.set_dropping(welcome)
-        self.first_run.set_dropping(welcome)
-        event.setDropAction(Qt.DropAction.CopyAction)
-        if welcome or isinstance(event, QDragEnterEvent):
-            event.accept()
-        else:
-            event.ignore()
-
     # -- Qt's events
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -500,8 +447,12 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember, be silent, and let the engine finish its step."""
+        if not self._silent and self.training.ask_before_quitting(self.close):
+            event.ignore()
+            return
         if not self._silent:
             self._save()
+        self.training.close()
         self.hide()
         self._audition.close()
         self._bridge.close()

@@ -81,7 +81,12 @@ def model_items(
     if not models:
         return (Item("Looking for models"),)
     installed = tuple(
-        Item(m.title, _nothing if m.active else partial(use, m.name), checked=m.active, tip=m.description)
+        Item(
+            f"{m.title} · not recommended" if m.reason else m.title,
+            _nothing if m.active else partial(use, m.name),
+            checked=m.active,
+            tip=f"{m.description}\n{m.reason}".strip(),
+        )
         for m in models
         if m.installed
     )

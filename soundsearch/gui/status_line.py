@@ -1,10 +1,10 @@
 """The last line: how many clips, what is being done, which model on which device."""
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from soundsearch.engine.messages import DownloadModel
+from soundsearch.engine.messages import DownloadModel, Scan, StartTraining
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
 from soundsearch.gui.elided_label import ElidedLabel
@@ -13,6 +13,7 @@ from soundsearch.records import LibraryStatus, Progress
 
 TOLD_MS = 6_000  # how long a passing remark stays
 DEVICES = {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}
+WHAT: dict[type, str] = {Scan: "Scan", DownloadModel: "Download", StartTraining: "Training"}
 MODEL_SHOWN_FROM = 420  # width in pixels
 
 
@@ -21,9 +22,11 @@ class StatusLine(QFrame):
 
     Signals:
         model_menu_requested
+        job_details_requested: A training should be shown.
     """
 
     model_menu_requested = Signal()
+    job_details_requested = Signal()
 
     def __init__(self, bridge: EngineBridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -120,6 +123,7 @@ class StatusLine(QFrame):
 
     def _job_started(self, job: Job) -> None:
         strip = self._strips[job.id] = JobStrip(job, self._bridge, self._theme)
+        strip.details_requested.connect(self.job_details_requested)
         self._jobs.addWidget(strip)
         self._fit()
 
@@ -143,7 +147,13 @@ class StatusLine(QFrame):
 
 
 class JobStrip(QWidget):
-    """One job: what it does, how far it is, pause and cancel."""
+    """One job: what it does, how far it is, pause and cancel.
+
+    Signals:
+        details_requested: Only of jobs that have more to show.
+    """
+
+    details_requested = Signal()
 
     def __init__(self, job: Job, bridge: EngineBridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -152,8 +162,7 @@ class JobStrip(QWidget):
         self._theme = theme
         self._paused = False
         self._progress: Progress | None = None
-        is_download = isinstance(job.request, DownloadModel)
-        self._what = "Download" if is_download else "Scan"
+        self._what = WHAT[type(job.request)]
         self.text = ElidedLabel(f"Starting the {self._what.lower()}")
         self.text.setProperty("role", "small")
         self.text.setTextFormat(Qt.TextFormat.PlainText)
@@ -166,7 +175,9 @@ class JobStrip(QWidget):
         self.pause_button = self._button()
         self.pause_button.clicked.connect(self._toggle)
         self.cancel_button = self._button()
-        self.cancel_button.setToolTip(f"Stop the {self._what.lower()}; what is done stays done")
+        is_training = isinstance(job.request, StartTraining)
+        kept = "nothing of it is kept" if is_training else "what is done stays done"
+        self.cancel_button.setToolTip(f"Stop the {self._what.lower()}; {kept}")
         self.cancel_button.setAccessibleName(f"Stop the {self._what.lower()}")
         self.cancel_button.clicked.connect(lambda: bridge.cancel(job))
         words = QVBoxLayout()
@@ -179,6 +190,14 @@ class JobStrip(QWidget):
         row.setSpacing(0)
         row.addLayout(words, 1)
         row.addSpacing(8)
+        if is_training:
+            self.details_button = self._button()
+            self.details_button.setToolTip("Show the training")
+            self.details_button.setAccessibleName("Show the training")
+            self.details_button.clicked.connect(self.details_requested)
+            self.text.setCursor(Qt.CursorShape.PointingHandCursor)
+            self.bar.setCursor(Qt.CursorShape.PointingHandCursor)
+            row.addWidget(self.details_button)
         row.addWidget(self.pause_button)
         row.addWidget(self.cancel_button)
         self._narrow = False
@@ -188,6 +207,11 @@ class JobStrip(QWidget):
     def sizeHint(self) -> QSize:
         """Wide enough for a usual line."""
         return QSize(380, 26)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """A click on the words shows more."""
+        if isinstance(self._job.request, StartTraining) and self.rect().contains(event.position().toPoint()):
+            self.details_requested.emit()
 
     def set_narrow(self, narrow: bool) -> None:
         """Leave out what can be guessed."""
@@ -235,3 +259,5 @@ class JobStrip(QWidget):
     def _dress(self) -> None:
         self.pause_button.setIcon(self._theme.icon("play" if self._paused else "pause", "muted", 16))
         self.cancel_button.setIcon(self._theme.icon("close", "muted", 16))
+        if isinstance(self._job.request, StartTraining):
+            self.details_button.setIcon(self._theme.icon("train", "muted", 16))

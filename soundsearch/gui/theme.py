@@ -105,6 +105,7 @@ QPushButton:disabled {{ color: {muted}; }}
 QPushButton[role="primary"] {{ background: {accent}; color: {on_accent}; border-color: {accent}; font-weight: 500; }}
 QPushButton[role="primary"]:hover {{ border-color: {text}; }}
 QPushButton[role="primary"]:focus {{ border-color: {text}; }}
+QPushButton[role="primary"]:disabled {{ background: {raised}; color: {muted}; border-color: {line}; }}
 QPushButton[role="large"] {{ background: {accent}; color: {on_accent}; border-color: {accent}; font-weight: 500;
     font-size: {query}px; padding: 10px 24px; border-radius: 6px; }}
 QPushButton[role="large"]:hover, QPushButton[role="large"]:focus {{ border-color: {text}; }}
@@ -125,11 +126,26 @@ QPushButton[role="chip"]:focus {{ border-color: {accent}; }}
     padding: 2px 0; selection-background-color: {accent}; selection-color: {on_accent}; }}
 #chip {{ background: {panel}; border: 1px solid {line}; border-radius: 12px; }}
 #chip[liked="false"] {{ border: 1px dashed {warn}; }}
+#footer {{ background: {panel}; border-top: 1px solid {line}; }}
 #notice {{ background: {panel}; border-top: 1px solid {line}; border-bottom: 1px solid {line}; }}
 
 QTableView {{ background: {base}; border: none; gridline-color: transparent; selection-background-color: {accent_soft};
     selection-color: {text}; }}
 QTableView[framed="true"]::item {{ padding: 0 5px; }}
+QTreeView {{ background: {raised}; border: 2px solid {line}; border-radius: 4px; padding: 2px;
+    selection-background-color: {accent_soft}; selection-color: {text}; }}
+QTreeView:focus {{ border-color: {accent}; }}
+QTreeView::item {{ padding: 2px 0; }}
+QTreeView::item:selected {{ background: {accent_soft}; }}
+QTreeView::item:hover:!selected {{ background: transparent; }}
+QLineEdit {{ background: {raised}; border: 2px solid {line}; border-radius: 4px; padding: 4px 8px;
+    selection-background-color: {accent}; selection-color: {on_accent}; }}
+QLineEdit:focus {{ border-color: {accent}; }}
+QRadioButton {{ border: 2px solid transparent; border-radius: 4px; padding: 1px 4px 1px 0; spacing: 8px; }}
+QRadioButton:focus {{ border-color: {accent}; }}
+QRadioButton::indicator {{ width: 10px; height: 10px; border: 2px solid {muted}; border-radius: 7px;
+    background: {raised}; }}
+QRadioButton::indicator:checked {{ width: 4px; height: 4px; border: 5px solid {accent}; background: {on_accent}; }}
 QHeaderView {{ background: {base}; border: none; }}
 QHeaderView::section {{ background: {base}; color: {muted}; font-size: {small}px; border: none;
     border-bottom: 1px solid {line}; padding: 4px 8px; }}

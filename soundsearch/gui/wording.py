@@ -1,6 +1,6 @@
 """Numbers, times and progress as people read them."""
 
-from soundsearch.records import Progress, Strength
+from soundsearch.records import Progress, Strength, TrainingProgress
 
 NUMBER_SPACE = "\N{NO-BREAK SPACE}"
 PHASES = {
@@ -9,6 +9,10 @@ PHASES = {
     "index": "building the index",
     "download": "downloading",
     "check": "checking",
+    "prepare": "preparing",
+    "wait": "waiting for the scan",
+    "train": "training",
+    "evaluate": "measuring",
 }
 STRENGTHS = {Strength.STRONG: "Strong match", Strength.FAIR: "Fair match", Strength.WEAK: "Weak match"}
 
@@ -51,6 +55,11 @@ def time_left(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def share(value: float) -> str:
+    """A share of 0 to 1 in per cent: "63 %"."""
+    return f"{100 * value:.0f}{NUMBER_SPACE}%"
+
+
 def progress(state: Progress) -> str:
     """One line about a job: "analysing 3,201 of 12,480 · 41/s · 4 min left"."""
     phase = PHASES.get(state.phase, state.phase)
@@ -62,7 +71,9 @@ def progress(state: Progress) -> str:
         parts = [f"{phase} {size(state.done)} of {size(state.total)}"]
     else:
         parts = [f"{phase} {state.done:,} of {state.total:,}"]
-    if state.rate > 0:
+    if isinstance(state, TrainingProgress) and state.eta_s is not None:
+        parts.append(f"{time_left(state.eta_s)} left")
+    elif state.rate > 0:
         fine = f"{state.rate:.0f}" if state.rate >= 10 else f"{state.rate:.1f}"
         parts.append(f"{size(state.rate)}/s" if as_bytes else f"{fine}/s")
         if state.total > state.done:

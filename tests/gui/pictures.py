@@ -4,6 +4,7 @@ The clips, their waveforms and the rankings are those of the demo library and th
 pass in a moment (a scan half done, a lost engine) are staged by a made-up engine that serves these clips.
 """
 
+import math
 import os
 import subprocess
 import sys
@@ -17,16 +18,18 @@ from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
 from soundsearch.engine import messages as m
 from soundsearch.gui import app as app_module
+from soundsearch.gui.bridge import Job
 from soundsearch.gui.dialogs import FailureList, ProblemReport, ShortcutSheet
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.search_bar import Draft, Sound
-from soundsearch.records import Clip, Failure, Progress, Ranking, Root
+from soundsearch.records import Clip, Failure, Folder, Progress, Ranking, Root, TrainingPlan, TrainingProgress
 from soundsearch.settings import Places, resource
-from tests.gui.fake_engine import FULL, STARTER, FakeEngine
+from tests.gui.fake_engine import FULL, MINE, OUTCOME, STARTER, FakeEngine
 
 WIDE = (1280, 800)
 QUERY = "rain and thunder"
@@ -266,6 +269,94 @@ def menus(stage: Stage) -> None:
         stage.save("shortcuts-dark", sheet)
 
 
+FOLDERS = tuple(
+    Folder(path, clips)
+    for path, clips in (
+        ("/sounds", 412), ("/sounds/Drums", 280), ("/sounds/Drums/Hats", 74), ("/sounds/Drums/Kicks", 120),
+        ("/sounds/Drums/Snares", 86), ("/sounds/Field", 102), ("/sounds/Field/Rain and other weather", 41),
+        ("/sounds/Field/Streets", 61), ("/sounds/Pads", 30),
+    )
+)  # fmt: skip
+
+
+def train(stage: Stage, engine: FakeEngine, window: MainWindow, steps: int = 184) -> Job:
+    """A training that is somewhere in the middle."""
+    window._bridge.train(TrainingPlan("My sounds"))
+    job = window._bridge.jobs[0]
+    for step in range(0, steps, 4):
+        loss = 1.2 + 2.6 * math.exp(-step / 60) + 0.08 * math.sin(step)
+        found = 0.63 - 0.25 * math.exp(-step / 70) if step % 24 == 0 else None
+        engine.tell(m.JobProgress(job.id, TrainingProgress("train", step, 300, "steps", 4.0, "", loss, found, 131)))
+    stage.rest(window)
+    return job
+
+
+def training(stage: Stage) -> None:
+    """The dialog on all its pages, and what the window says of it."""
+
+    def engine() -> FakeEngine:
+        made = stage.engine()
+        made.folders, made.models = FOLDERS, (STARTER, MINE)
+        return made
+
+    for theme, size in (("dark", (860, 700)), ("light", (860, 700)), ("dark", (320, 640)), ("light", (1400, 900))):
+        staged = engine()
+        with stage.window(staged, theme=theme) as window:
+            stage.ask(window, Draft(QUERY))
+            window.training.open()
+            dialog = window.training.dialog
+            dialog.resize(*size)
+            stage.rest(window, 0.6)
+            top = dialog.plan_page.tree.topLevelItem(0)
+            assert top is not None
+            top.child(0).setCheckState(0, Qt.CheckState.Unchecked)
+            stage.rest(window, 0.6)
+            stage.save(f"train-plan-{theme}-{size[0]}", dialog)
+            job = train(stage, staged, window)
+            stage.save(f"train-run-{theme}-{size[0]}", dialog)
+            if size[0] == 860:
+                dialog.close()
+                stage.save(f"train-status-{theme}", window)
+                window.training.open()
+            staged.tell(m.JobDone(job.id, OUTCOME))
+            stage.rest(window)
+            stage.save(f"train-result-{theme}-{size[0]}", dialog)
+            if size[0] == 860:
+                dialog.result_page.use.click()
+                stage.rest(window)
+                stage.save(f"train-back-{theme}", window)
+    worse = replace(
+        OUTCOME, after=0.42, gain=(0.01, -0.05, 0.07), control_after=0.58, offered=False,
+        reason="It finds no more than before, and it forgot what it knew.",
+    )  # fmt: skip
+    for theme in ("dark", "light"):
+        staged = engine()
+        with stage.window(staged, (900, 600), theme) as window:
+            job = train(stage, staged, window)
+            staged.tell(m.JobDone(job.id, worse))
+            stage.rest(window)
+            stage.save(f"train-told-{theme}", window)
+            window.training.open()
+            stage.save(f"train-worse-{theme}", window.training.dialog)
+    staged = engine()
+    staged.preview = m.Failed(
+        0, "There are only 12 clips with a tag.", "Put clips into folders that say what they are."
+    )
+    with stage.window(staged) as window:
+        window.training.open()
+        stage.rest(window, 0.6)
+        stage.save("train-too-few-dark", window.training.dialog)
+        job = train(stage, staged, window, 1)
+        staged.tell(m.JobFailed(job.id, "The disk is full.", "Make room and train again."))
+        stage.rest(window, 0.6)
+        stage.save("train-failed-dark", window.training.dialog)
+    staged.folders = ()
+    with stage.window(staged, theme="light") as window:
+        window.training.open()
+        stage.rest(window, 0.6)
+        stage.save("train-empty-light", window.training.dialog)
+
+
 def main() -> None:
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -276,12 +367,20 @@ def main() -> None:
         subprocess.run([*command, str(resource("demo"))], check=True)
         stage = Stage(out, data, names)
         stage.learn(m.Search(QUERY))
-        for scene in (docs, first_run, scanning, results, similar, notices, errors, menus):
+        for scene in (docs, first_run, scanning, results, similar, notices, errors, menus, training):
             if scene.__name__ in names or (not names and scene is not docs):
                 scene(stage)
         if not names and not os.environ.get("QT_SCALE_FACTOR"):
             double = {**os.environ, "QT_SCALE_FACTOR": "2", "PICTURES_DATA": str(data)}
-            command = [sys.executable, "-m", "tests.gui.pictures", str(out / "scale-200"), "results", "first_run"]
+            command = [
+                sys.executable,
+                "-m",
+                "tests.gui.pictures",
+                str(out / "scale-200"),
+                "results",
+                "first_run",
+                "training",
+            ]
             subprocess.run(command, env=double, check=True)
 
 
