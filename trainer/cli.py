@@ -12,6 +12,9 @@ from soundsearch.errors import SoundSearchError
 
 # Command, its module, and what it does. Modules import torch only when they run: --help answers without it.
 COMMANDS = (
+    ("prepare", "prepare", "show what would be trained on"),
+    ("fit", "fit", "train a model on your own clips, and prove that it helped"),
+    ("blend", "blend", "make a model between another and what it was trained to"),
     ("eval", "evaluate", "measure a model on captioned clips"),
     ("import", "import_", "make a model of an official CLAP checkpoint (.pt)"),
     ("distil", "distil", "train a small model from captioned clips and a tagger"),

@@ -1,6 +1,7 @@
 """Items that name clips: what every source gives, what every step takes; manifests, and how an item's sound is read."""
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from soundsearch.audio.decode import Waveform, decode, mono, resample
+from soundsearch.audio.decode import Waveform, blocks, decode, mono, resample
 from soundsearch.errors import DecodeError, TrainingError
 from soundsearch.records import FloatArray
 
@@ -188,6 +189,35 @@ def load_samples(item: Item, sample_rate: int, max_s: float | None = 12.0) -> Fl
     waveform = load_waveform(item, None if max_s is None else max_s + MARGIN_S)
     samples = resample(mono(waveform), waveform.sample_rate, sample_rate)
     return samples if max_s is None else samples[: round(max_s * sample_rate)]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What decoding a clip once tells: a digest of its samples, its length and its peak."""
+
+    digest: str
+    duration_s: float
+    peak: float
+
+
+def fingerprint(item: Item) -> Fingerprint:
+    """Decode the clip of an item, a block at a time. The digest is the same for the same sound in other containers.
+
+    Raises:
+        DecodeError: If it cannot be read.
+    """
+    if item.samples is not None:
+        parts: Iterable[Waveform] = (Waveform(item.samples[:, None], 1),)
+    else:
+        parts = blocks(item.path) if item.encoded is None else (load_waveform(item),)
+    digest = hashlib.blake2b(digest_size=16)
+    duration_s, peak = 0.0, 0.0
+    for part in parts:
+        digest.update(f"{part.sample_rate} {part.samples.shape[1]}".encode() if not duration_s else b"")
+        digest.update(np.ascontiguousarray(part.samples).tobytes())
+        duration_s += part.duration_s
+        peak = max(peak, float(np.abs(part.samples).max(initial=0)))
+    return Fingerprint(digest.hexdigest(), duration_s, peak)
 
 
 def load_waveform(item: Item, max_s: float | None = None) -> Waveform:

@@ -224,4 +224,9 @@ def _without_parts(tags: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     kinds = vocabulary().kinds
     sets = [frozenset(words_of(tag)) for tag, _ in unique]
     wholes = [words for (tag, _), words in zip(unique, sets, strict=True) if kinds.get(tag) != "quality"]
-    return [pair for pair, words in zip(unique, sets, strict=True) if not any(words < other for other in wholes)]
+    return [
+        (tag, source)
+        for (tag, source), words in zip(unique, sets, strict=True)
+        if not any(words < other for other in wholes)
+        and not vocabulary().says_nothing(tag, (other for other, _ in unique if other != tag))
+    ]

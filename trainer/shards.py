@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from glob import glob
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +60,19 @@ def write(
     on_problem: OnProblem,
     samples_per_shard: int = 512,
     texts: Texts | None = None,
+    splits: Sequence[str] = (),
 ) -> Written:
     """Write items as shards, one folder for each split, in their order.
 
+    Read again they are the same items: what the source said, not what was made of it.
+
     Args:
-        items: What to write; those without a split go to "train".
+        items: What to write, as the source gave them.
         folder: The data set's folder; shards that it holds are replaced.
         on_problem: Told of clips that cannot be read; they are left out.
         samples_per_shard: At most.
         texts: All texts of an item, the main one first; without it captions, else the tags.
+        splits: The folder of each item, default its own split, or "train".
 
     Raises:
         TrainingError: If it cannot be written, or not one clip can be read.
@@ -75,8 +80,9 @@ def write(
     samples: dict[str, int] = {}
     count = left_out = 0
     try:
-        for split in dict.fromkeys(item.split or "train" for item in items):
-            chosen = [(k, item) for k, item in enumerate(items) if (item.split or "train") == split]
+        places = splits or [item.split or "train" for item in items]
+        for split in dict.fromkeys(places):
+            chosen = [(k, items[k]) for k, place in enumerate(places) if place == split]
             sizes = _write_split(chosen, folder / split, on_problem, samples_per_shard, texts or _plain_texts)
             samples[split], count = sum(sizes.values()), count + len(sizes)
             left_out += len(chosen) - samples[split]
@@ -101,7 +107,7 @@ def _write_split(
         old.unlink()
     sizes: dict[str, int] = {}
     samples = _encoded(items, on_problem)
-    while part := [pair for pair, _ in zip(samples, range(per_shard), strict=False)]:
+    while part := list(islice(samples, per_shard)):
         name = f"{len(sizes)}.tar"
         # Fixed owner and time: the same items make the same bytes.
         with (
@@ -324,18 +330,17 @@ def _item(sample: dict[str, Any], shard: Path, place: tuple[int, int]) -> tuple[
         raise ValueError("its JSON is not an object")
     given = row.get("original_data")
     own = given.get(OURS) if isinstance(given, dict) else None
-    if not isinstance(own, dict):
-        own = {"captions": _captions(row)}
-    item = item_of_row({**own, "tags": row.get("tag") or ()}, shard.parent)
+    ours = own if isinstance(own, dict) else {}
+    said = ours or {"captions": _captions(row), "split": shard.parent.name}
+    item = item_of_row({**said, "tags": row.get("tag") or ()}, shard.parent)
     item = replace(
         item,
-        path=str(own.get("path") or f"{shard}/{sample['__key__']}"),
-        split=item.split or shard.parent.name,
+        path=str(ours.get("path") or f"{shard}/{sample['__key__']}"),
         tag_sources=("shard",) * len(item.tags),
         encoded=audio,
-        full_scale=int(own.get("full_scale") or 32768),
+        full_scale=FULL_SCALE if ours.get("full_scale") == FULL_SCALE else item.full_scale,
     )
-    return ((0, int(own["index"])) if isinstance(own.get("index"), int) else place), item
+    return ((0, ours["index"]) if isinstance(ours.get("index"), int) else place), item
 
 
 def _captions(row: dict[str, Any]) -> list[str]:

@@ -1,6 +1,5 @@
 """Splits that prove something: clips of one group, pack or recording, and near-duplicates, are never on both sides."""
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ import numpy as np
 from soundsearch.audio.decode import probe
 from soundsearch.errors import DecodeError
 from soundsearch.records import FloatArray
-from trainer.data import Item, load_waveform, shown
+from trainer.data import Item, fingerprint, shown
 
 NAMES = ("train", "validation", "test")
 NEAR = 0.985  # cosine from which two clips count as versions of one recording
@@ -144,7 +143,7 @@ def _digests(items: Sequence[Item]) -> list[str]:
     keys = [item.digest or shape for item, shape in zip(items, _read(items, _shape), strict=True)]
     often = Counter(keys)
     doubtful = [k for k, item in enumerate(items) if not item.digest and keys[k] and often[keys[k]] > 1]
-    found = dict(zip(doubtful, _read([items[k] for k in doubtful], digest_of), strict=True))
+    found = dict(zip(doubtful, _read([items[k] for k in doubtful], _digest), strict=True))
     return [item.digest or found.get(k, "") for k, item in enumerate(items)]
 
 
@@ -167,14 +166,8 @@ def _shape(item: Item) -> str:
     return f"{info.frames} {info.sample_rate} {info.channels}"
 
 
-def digest_of(item: Item) -> str:
-    """A digest of the decoded samples of a clip: the same for the same sound in other containers.
-
-    Raises:
-        DecodeError: If it cannot be read.
-    """
-    samples = item.samples if item.samples is not None else load_waveform(item).samples
-    return hashlib.blake2b(np.ascontiguousarray(samples).tobytes(), digest_size=16).hexdigest()
+def _digest(item: Item) -> str:
+    return fingerprint(item).digest
 
 
 def near_duplicates(embeddings: FloatArray, threshold: float = NEAR) -> Iterable[tuple[int, int, float]]:

@@ -3,7 +3,7 @@
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -56,6 +56,7 @@ class Vocabulary:
             self._drums.update((spelling, name) for spelling in _listed(others))
         self.numbers = frozenset(w for key in (*self._phrases, tuple(self._words)) for w in key if w.isdigit())
         filler = table["filler"]
+        self.generic = {name: frozenset(_listed(members)) for name, members in table["generic"].items()}
         self.drum_family = frozenset(table["drums"]) | {"drum", "percussion", "hi-hat", "cymbal", "beat"}
         self.folder_filler, self.name_filler = (
             frozenset(_listed(filler["folders"])),
@@ -81,6 +82,13 @@ class Vocabulary:
             if form in self._words:
                 return self._words[form]
         return ""
+
+    def says_nothing(self, tag: str, others: Iterable[str]) -> bool:
+        """Whether a tag only names the family of another one: beside "tom", "drum" says nothing."""
+        members = self.generic.get(tag)
+        if members is None:
+            return False
+        return any(other in members or (not members and self.kinds.get(other) == "sound") for other in others)
 
     def read(self, words: Sequence[str], drums: bool = False) -> list[Unit]:
         """Give the words of a name their meaning, the longest spelling first; unknown ones stay, in lower case."""
@@ -118,10 +126,16 @@ class Vocabulary:
         lower = word.lower()
         if self.meaning(lower) or lower in self.folder_filler:
             return [word]
-        parts = [piece for part in _CAMEL.split(word) for piece in _DIGITS.split(part)]
-        if len(parts) > 1:
-            return [piece for part in parts for piece in self.split(part)]
+        for border in (_DIGITS, _CAMEL):
+            parts = border.split(word)
+            if len(parts) > 1 and (border is _DIGITS or self._are_words(parts)):
+                return [piece for part in parts for piece in self.split(part)]
         return self._compound(lower) or [word]
+
+    def _are_words(self, parts: Sequence[str]) -> bool:
+        """Whether capitals inside a word begin words: "HiHat", but not "circAfrique"."""
+        known = [bool(self.meaning(part.lower()) or part.lower() in self.folder_filler) for part in parts]
+        return any(known) or all(is_english(part) for part in parts)
 
     @lru_cache(maxsize=65536)  # noqa: B019  # there is one vocabulary
     def _compound(self, word: str) -> list[str]:
