@@ -37,7 +37,7 @@ def captions(tags: Iterable[str], seed: int, count: int = 2) -> tuple[str, ...]:
     order = random.Random(int.from_bytes(digest, "big"))
     found = [*dict.fromkeys(_said(shown))] if len(shown) <= LONGEST else []
     order.shuffle(found)
-    good = [text for text in found if _reads(text, shown)]
+    good = [text for text in found if reads(text, shown)]
     return tuple(dict.fromkeys([*good, *_listed(shown)]))[:count]
 
 
@@ -117,7 +117,7 @@ def _compound(scene: Scene, heads: Sequence[str]) -> str:
     return counted(" ".join(words))
 
 
-def _reads(text: str, tags: Sequence[str]) -> bool:
+def reads(text: str, tags: Sequence[str]) -> bool:
     """Whether a caption holds all tags and says no word twice in a row, but where a tag does."""
     words = text.casefold().split()
     doubled = {word for word, following in pairwise(words) if word == following}

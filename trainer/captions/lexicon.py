@@ -237,6 +237,9 @@ def _clause(words: list[str]) -> Phrase | None:
     cut = len(words) - (2 if len(words) > 2 and words[-1].casefold() in ("by", "off", "up", "down", "in", "out") else 1)
     verb, doer = " ".join(words[cut:]), phrase_of(" ".join(words[:cut]))
     action = phrase_of(verb) if len(words) - cut == 1 else _known(verb) or _guess(words[cut])
+    if len(words) == 2 and in_music(phrase_of(words[0])) == "quality" and not is_instrument(phrase_of(verb)):
+        verb, doer, action = words[0], phrase_of(verb), phrase_of(words[0])  # "close_door" is an action's name
+        words, cut = [words[1], words[0]], 1
     if action.kind != "action" or doer.kind not in ("source", "material", "part", "place", "family") or doer.tail:
         return None
     if (doer.number == "name" and action.nominal) or (is_instrument(doer) and in_music(action) != "action"):

@@ -35,7 +35,7 @@ class Scene:
 
 def arrange(phrases: Sequence[Phrase]) -> Scene:
     """Give each phrase its place in a sentence."""
-    phrases = _in_context(phrases)
+    phrases = _shelved(_in_context(phrases))
 
     def of(*kinds: str) -> list[Phrase]:
         return [phrase for phrase in phrases if phrase.kind in kinds]
@@ -68,6 +68,14 @@ def _in_context(phrases: Sequence[Phrase]) -> list[Phrase]:
         kinds & {"genre", "term"} or shelves & {"drum", "instrument", "percussion"} or any(map(is_instrument, phrases))
     )
     return [replace(phrase, kind=in_music(phrase)) if music else phrase for phrase in phrases]
+
+
+def _shelved(phrases: Sequence[Phrase]) -> Sequence[Phrase]:
+    """On a shelf, what has a name of its own is a thing: "an instrument sound of a marimba note", yet "a drum fill"."""
+    kinds = [phrase.kind for phrase in phrases]
+    if "family" not in kinds or "source" in kinds:
+        return phrases
+    return [replace(p, kind="source") if p.kind == "part" and " " in p.words else p for p in phrases]
 
 
 def _merge(sources: list[Phrase], scene: Scene) -> list[Phrase]:

@@ -1,7 +1,7 @@
 """Keyword to caption by a T5 of the keytotext family, as the paper made its captions (arXiv:2211.06687, section 3.2).
 
-Such models lose tags and make up others. What they write is taken only if every tag is in it, after made-up genders
-are taken out; else the grammar writes the caption, and that is counted.
+Such models lose tags and make up others. What they write is taken only if every tag is in it and it does not
+stammer, after made-up genders are taken out; else the grammar writes the caption, and that is counted.
 """
 
 import re
@@ -22,7 +22,7 @@ from soundsearch.model.hub import HubFile, HubModel
 from soundsearch.records import Progress
 from trainer.captions import grammar
 from trainer.captions.debias import debias
-from trainer.captions.words import clean_tag, covers, split_tags
+from trainer.captions.words import clean_tag, split_tags
 from trainer.captions.writer import tags_of
 from trainer.data import Item
 
@@ -116,7 +116,7 @@ class T5Writer:
         self._tokenizer, self._model = _load(folder)
         self._model.to(device)
         self._device = device
-        self._written: dict[tuple[str, ...], str] = {}  # "" where the model lost a tag
+        self._written: dict[tuple[str, ...], str] = {}  # "" where what the model wrote cannot be used
 
     def texts(self, item: Item) -> tuple[str, ...]:
         """Given captions, then the generated one."""
@@ -130,11 +130,12 @@ class T5Writer:
         self._write(split_tags(tags_of(item)) for item in items if not self._is_short(item))
 
     def notes(self) -> tuple[str, ...]:
-        """How often the model lost a tag."""
+        """How often what the model wrote could not be used."""
         lost = sum(not caption for caption in self._written.values())
         if not lost:
             return ()
-        return (f"The caption model lost a tag in {lost} of {len(self._written)} captions: the grammar wrote those.",)
+        share = f"{lost} of {len(self._written)} captions"
+        return (f"The caption model lost a tag or stammered in {share}: the grammar wrote those.",)
 
     def _is_short(self, item: Item) -> bool:
         if not self._shortest_s:
@@ -159,7 +160,7 @@ class T5Writer:
             batch = todo[start : start + BATCH]
             for tags, caption in zip(batch, self._generate(batch), strict=True):
                 text = debias(clean_caption(caption), keep={word for tag in tags for word in tag.split()})
-                self._written[tags] = text if text and covers(text, tags) else ""
+                self._written[tags] = text if text and grammar.reads(text, tags) else ""
 
     def _generate(self, batch: Sequence[tuple[str, ...]]) -> list[str]:
         """Beam search over a padded batch."""

@@ -38,7 +38,7 @@ def clean_tag(tag: str) -> str:
     """
     text = unicodedata.normalize("NFC", tag.replace("_", " "))
     text = "".join(char for char in text if char.isspace() or unicodedata.category(char)[0] != "C")
-    words = (word.strip(_OUTER).rstrip("'’") for word in text.split())
+    words = (word.lstrip(_OUTER).rstrip(_OUTER + "'’") for word in text.split())
     return " ".join(word for word in words if any(unicodedata.category(char)[0] in "LNMS" for char in word))
 
 
