@@ -162,11 +162,7 @@ def embed_items(items: Sequence[Item], encoder: ClapEncoder, say: Say) -> tuple[
     rows: list[FloatArray] = []
     size = max(encoder.parallel, _CHUNK)
     for start in range(0, len(items), size):
-        some, heard = readable(
-            items[start : start + size],
-            lambda item: _hear(item, front_end),
-            say,
-        )
+        some, heard = readable(items[start : start + size], lambda item: _hear(item, front_end), say)
         for item, row in zip(some, encoder.embed_features(heard), strict=True):
             if np.isfinite(row).all():
                 kept.append(item)

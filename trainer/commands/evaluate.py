@@ -121,7 +121,8 @@ def as_text(result: dict[str, Any]) -> str:
 def _set(model: str, one: dict[str, Any], several: bool) -> list[str]:
     where = f" of {one['data']}" if several else ""
     left_out = f", {one['left_out']} left out" if one.get("left_out") else ""
-    lines = [f"{model}: {one['clips']:,} clips{where}{left_out}"]
+    clips = "1 clip" if one["clips"] == 1 else f"{one['clips']:,} clips"
+    lines = [f"{model}: {clips}{where}{left_out}"]
     directions = [(title, one[key]) for key, title in _DIRECTIONS.items() if key in one]
     if directions:
         lines.append(" " * 15 + "".join(f"{name:<{_CELL}}" for name, _ in _COLUMNS) + "median rank")

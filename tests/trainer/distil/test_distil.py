@@ -141,7 +141,7 @@ def test_command_line_makes_a_bundle_and_measures_it(
     assert cli.main(["eval", str(out), str(manifest), "--split", "val", "--quiet", "--record"]) == 0
     assert json.loads((out / "soundsearch.json").read_text())["metrics"]["clips val"]["clips"] == 1
     assert Bundle.open(out).id == bundle.id, "a measurement does not change what embeddings are"
-    assert capsys.readouterr().out.startswith("small: 1 clips\n")
+    assert capsys.readouterr().out.startswith("small: 1 clip\n")
 
 
 @pytest.mark.parametrize(
