@@ -127,6 +127,11 @@ def is_instrument(phrase: Phrase) -> bool:
     )
 
 
+def is_shelf(phrase: Phrase) -> bool:
+    """Whether a source is a kind of instruments rather than one of them."""
+    return _key(phrase.words) in _lexicon()[1]["shelf words"]
+
+
 def in_music(phrase: Phrase) -> str:
     """The kind of a phrase among instruments: "open" is a quality, a break a part, the jungle a genre."""
     sets, key = _lexicon()[1], _key(phrase.words)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 
-from trainer.captions.lexicon import Phrase, belongs, in_music, is_contact, is_instrument, rank
+from trainer.captions.lexicon import Phrase, belongs, in_music, is_contact, is_instrument, is_shelf, rank
 from trainer.captions.words import article, join, participle, singular, word_classes
 
 
@@ -63,11 +63,17 @@ def arrange(phrases: Sequence[Phrase]) -> Scene:
 def _in_context(phrases: Sequence[Phrase]) -> list[Phrase]:
     """In music "open" is how a hi-hat is and a break is a thing; a door opens and glass breaks."""
     kinds = {phrase.kind for phrase in phrases}
-    shelves = {singular(phrase.words) for phrase in phrases if phrase.kind == "family"}
+    families = {singular(phrase.words) for phrase in phrases if phrase.kind == "family"}
     music = (
-        kinds & {"genre", "term"} or shelves & {"drum", "instrument", "percussion"} or any(map(is_instrument, phrases))
+        kinds & {"genre", "term"} or families & {"drum", "instrument", "percussion"} or any(map(is_instrument, phrases))
     )
-    return [replace(phrase, kind=in_music(phrase)) if music else phrase for phrase in phrases]
+    if not music:
+        return list(phrases)
+    if any(is_instrument(phrase) and not is_shelf(phrase) for phrase in phrases) and "part" not in kinds:
+        shelves = [replace(p, kind="family") for p in phrases if p.kind == "source" and is_shelf(p)]
+        named = {shelf.words for shelf in shelves}
+        phrases = [*shelves, *(phrase for phrase in phrases if phrase.words not in named)]
+    return [replace(phrase, kind=in_music(phrase)) for phrase in phrases]
 
 
 def _shelved(phrases: Sequence[Phrase]) -> Sequence[Phrase]:

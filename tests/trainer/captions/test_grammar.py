@@ -133,6 +133,13 @@ def test_takes_any_text(tags: list[str], seed: int) -> None:
         ("keys/piano", "keys and a piano"),
         ("kick, kick drum, Kick", "a kick drum"),
         ("drum_loop", "a drum loop"),
+        ("close_door", "a door closing"),
+        ("synth, bass", "a synth bass"),
+        ("xylophone, mallet", "a xylophone, a mallet sound"),
+        ("soprano, saxophone, reed", "a soprano saxophone, a reed sound"),
+        ("brass, stab", "a brass stab"),
+        ("finger cymbals ringing", "finger cymbals ringing"),
+        ("woman, laughing", "a woman laughing"),
     ],
 )
 def test_reads_well(tags: str, caption: str) -> None:
