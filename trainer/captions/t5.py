@@ -22,8 +22,8 @@ from soundsearch.model.hub import HubFile, HubModel
 from soundsearch.records import Progress
 from trainer.captions import grammar
 from trainer.captions.debias import debias
+from trainer.captions.template import tags_of
 from trainer.captions.words import clean_tag, split_tags
-from trainer.captions.writer import tags_of
 from trainer.data import Item
 
 BATCH = 32

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from trainer.captions.words import clean_tag, join, once
+from trainer.data import Item
 
 
 def template(tags: Iterable[str]) -> str:
@@ -17,3 +18,9 @@ def template(tags: Iterable[str]) -> str:
     """
     labels = once(map(clean_tag, tags))
     return f"The sound{'s' if len(labels) > 1 else ''} of {join(labels)}" if labels else ""
+
+
+def tags_of(item: Item) -> tuple[str, ...]:
+    """The tags of a clip, and its label where that is not among them."""
+    known = {tag.casefold() for tag in item.tags}
+    return (*item.tags, item.label) if item.label and item.label.casefold() not in known else item.tags

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from soundsearch.errors import TrainingError
 from trainer.captions import grammar
-from trainer.captions.template import template
+from trainer.captions.template import tags_of, template
 from trainer.captions.words import split_tags
 from trainer.data import Item
 
@@ -30,12 +30,6 @@ class CaptionWriter(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What the user should know of the captions written so far, a sentence each."""
         ...
-
-
-def tags_of(item: Item) -> tuple[str, ...]:
-    """The tags of a clip, and its label where that is not among them."""
-    known = {tag.casefold() for tag in item.tags}
-    return (*item.tags, item.label) if item.label and item.label.casefold() not in known else item.tags
 
 
 def caption_writer(kind: str, *, seed: int = 3407, t5: str = "", device: str = "cpu") -> CaptionWriter:
