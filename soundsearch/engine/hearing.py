@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from soundsearch.model.clap import ClapEncoder
 
 WAIT_S = 0.05  # how long a step waits for the model
-PROJECT_BATCH = 256  # contents in one step and one transaction
+PROJECT_BATCH = 100  # contents in one step and one transaction, about 0.1 s
 _REDUCED = "bfloat16"
 
 

@@ -139,29 +139,31 @@ class Engine:
         Raises:
             ModelError: If it is not there or does not pass the load gate.
         """
-        before, replaced = self.answering, self.chosen
-        known = [model for model in (before, replaced) if model.name == name and model.is_ready]
-        if known:  # loaded and at work: going back to it takes no time
-            self._chosen = known[0]
-        else:
-            self.models.check(name)
-            self._chosen = self._open_model(name)
-        self._before = before
-        self._asked_for = None
-        changed = {} if replaced.name == name else {"model_before": replaced.name}
-        self._change_settings(model=name, previous_model=before.name, **changed)
-        assert self.answering  # which may be the new one already
-        return self.models.info(name, name)
+        self.models.check(name)
+        return self._choose(name)
 
     def revert_model(self) -> ModelInfo:
         """Go back to the model before the last change; once more, and the change is made again.
+
+        It is at work at once: it passed the load gate when it was chosen, and its vectors were kept.
 
         Raises:
             ModelError: If there is none, or it is gone.
         """
         if not self.settings.model_before:
             raise ModelError("There is no model to go back to.", "Choose one from the menu.")
-        return self.use_model(self.settings.model_before)
+        return self._choose(self.settings.model_before)
+
+    def _choose(self, name: str) -> ModelInfo:
+        before, replaced = self.answering, self.chosen
+        known = [model for model in (before, replaced) if model.name == name and model.is_ready]
+        self._chosen = known[0] if known else self._open_model(name)
+        self._before = before
+        self._asked_for = None
+        changed = {} if replaced.name == name else {"model_before": replaced.name}
+        self._change_settings(model=name, previous_model=before.name, **changed)
+        assert self.answering  # which may be the new one already
+        return self.models.info(name, name)
 
     def remove_model(self, name: str) -> None:
         """Delete an installed model that is not in use; vectors of a personal one go with it.

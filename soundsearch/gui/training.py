@@ -171,7 +171,11 @@ class Training(QObject):
         if job != self._job:
             return
         if isinstance(progress, TrainingProgress) and (progress.loss, progress.validation) != (None, None):
-            self._points.append(Point(progress.done, progress.loss, progress.validation))
+            known = next((p.validation for p in reversed(self._points) if p.validation is not None), None)
+            # The last measurement is told with every step until there is another: it is one point.
+            self._points.append(
+                Point(progress.done, progress.loss, None if progress.validation == known else progress.validation)
+            )
         self.dialog.run_page.show_progress(progress, self._points, paused=self._paused)
 
     def _job_paused(self, job: Job, paused: bool) -> None:

@@ -25,6 +25,7 @@ class RunPage(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._steps = 0
         self.title = label(role="title")
         self.line = label()
         self.bar = QProgressBar()
@@ -55,6 +56,7 @@ class RunPage(QWidget):
         self.title.setText(f"Learning “{display_name(name)}”")
         self.line.setText("Starting")
         self.bar.setValue(0)
+        self._steps = 0
         self.curve.set_points((), 0)
         self.stop.setEnabled(True)
         self.stop.setText("Stop")
@@ -67,7 +69,9 @@ class RunPage(QWidget):
         self.line.setText(words[0].upper() + words[1:])
         total = progress.total
         self.bar.setValue(round(1000 * progress.done / total) if total else 0)
-        self.curve.set_points(points, total if progress.phase == "train" else 0)
+        if progress.phase == "train":
+            self._steps = total
+        self.curve.set_points(points, self._steps)
 
     def show_stopping(self) -> None:
         """Stop was pressed."""

@@ -11,8 +11,12 @@ PHASES = {
     "check": "checking",
     "prepare": "preparing",
     "wait": "waiting for the scan",
+    "listen": "listening",
+    "views": "listening once more, louder and softer",
+    "control": "listening to everyday sounds",
     "train": "training",
-    "evaluate": "measuring",
+    "blend": "choosing how much of it to keep",
+    "prove": "proving it on clips kept apart",
 }
 STRENGTHS = {Strength.STRONG: "Strong match", Strength.FAIR: "Fair match", Strength.WEAK: "Weak match"}
 

@@ -199,6 +199,17 @@ def test_closing_the_dialog_leaves_the_training_going_on(qtbot: Any, open_window
     assert dialog.isVisible()
 
 
+def test_a_measurement_that_is_told_again_is_one_point(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    window = open_window(engine)
+    dialog, job = start(qtbot, window)
+    for number, found in enumerate((None, 0.4, 0.4, 0.4, 0.5, 0.5)):
+        step(qtbot, window, engine, job, number, loss=1.0, validation=found)
+    assert [p.validation for p in dialog.run_page.curve._points] == [None, 0.4, None, None, 0.5, None]
+    with qtbot.waitSignal(window._bridge.job_progressed):
+        engine.tell(m.JobProgress(job.id, TrainingProgress("prove")))
+    assert len(dialog.run_page.curve._points) == 6 and dialog.run_page.line.text().startswith("Proving it")
+
+
 def test_a_resting_training_says_why(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine)
     dialog, job = start(qtbot, window)
