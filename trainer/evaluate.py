@@ -14,6 +14,7 @@ FloatColumn = npt.NDArray[np.float64]
 Clusters = Sequence[str] | npt.NDArray[Any]
 RESAMPLES = 1000
 SEED = 3407
+_BLOCK = 1024  # queries that are sorted at once: bounds the memory
 PAPER_PROMPT = "This is a sound of {label}."
 # The bare label, what the shipped model was trained with, and the paper's: no one template is best for every model.
 ENSEMBLE = ("{label}", "the sound of {label}", "a recording of {label}", PAPER_PROMPT)
@@ -64,10 +65,20 @@ def average_precision_10(similarity: FloatArray, relevant: BoolArray) -> FloatCo
 
     Source: the protocol of Wu et al. (arXiv:2211.06687) and its official code; ties as in `best_ranks`.
     """
-    similarity = np.where(np.isnan(similarity), -np.inf, similarity)
-    order = np.lexsort((relevant, -similarity), axis=1)[:, :10]
+    blocks = range(0, len(similarity), _BLOCK)
+    parts = [_precision(similarity[at : at + _BLOCK], relevant[at : at + _BLOCK]) for at in blocks]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _precision(similarity: FloatArray, relevant: BoolArray) -> FloatColumn:
+    # In double precision a right answer can be put right behind all that have its score and before everything below.
+    keys = np.where(np.isnan(similarity), np.finfo(np.float64).min / 2, similarity.astype(np.float64))
+    keys = -np.where(relevant, np.nextafter(keys, -np.inf), keys)
+    size = min(10, keys.shape[1])
+    first = np.argpartition(keys, size - 1, axis=1)[:, :size]
+    order = np.take_along_axis(first, np.take_along_axis(keys, first, axis=1).argsort(axis=1), axis=1)
     hits = np.take_along_axis(relevant, order, axis=1)
-    precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
+    precision = np.cumsum(hits, axis=1) / np.arange(1, size + 1)
     return np.asarray((precision * hits).sum(axis=1) / np.minimum(relevant.sum(axis=1), 10), np.float64)
 
 
@@ -120,7 +131,8 @@ def retrieval(similarity: FloatArray, relevant: BoolArray, clusters: Clusters | 
         clusters: Of the queries, (n_queries,), for the intervals.
     """
     some = relevant.any(axis=1)
-    similarity, relevant = similarity[some], relevant[some]
+    if not some.all():  # a copy of a large matrix, seldom needed
+        similarity, relevant = similarity[some], relevant[some]
     owners = None if clusters is None else np.asarray(clusters)[some]
     ranks = best_ranks(similarity, relevant)
     recalls = [measure((ranks < k).astype(np.float64), clusters=owners) for k in (1, 5, 10)]
