@@ -172,7 +172,8 @@ def _written(tag: str) -> str:
         return whole
 
     def write(word: str) -> str:
-        shouted = word.isupper() and word.isalpha() and (len(word) > 3 or _key(word) in _lexicon()[0])
+        known = _key(word) in _lexicon()[0] or word.lower() in FUNCTION_WORDS
+        shouted = word.isupper() and word.isalpha() and (len(word) > 3 or known)
         return fixed.get(_key(word)) or (word.lower() if word[1:].islower() or word.istitle() or shouted else word)
 
     return " ".join(write(word) for word in tag.split(" "))
@@ -214,7 +215,16 @@ def _guess(word: str) -> Phrase:
         return Phrase("action", word, nominal=base.nominal)
     if classes == {"VERB"}:
         return Phrase("action", word, nominal=False)
-    return Phrase("source", word, "plural" if is_plural(word) else "count" if "NOUN" in classes else "name")
+    return Phrase("source", word, _noun_number(word))
+
+
+def _noun_number(word: str) -> str:
+    """The number of a noun that is in no list; of "seagulls", which is in no dictionary either, that of its end."""
+    ends = [word] if word_classes(word) or not word.isascii() else [word[k:] for k in range(2, len(word) - 3)]
+    noun = next((end for end in ends if "NOUN" in word_classes(end)), "")
+    if is_plural(noun or word):
+        return "plural"
+    return "count" if noun else "name"
 
 
 def _several(words: list[str]) -> Phrase:

@@ -107,8 +107,11 @@ def _act(scene: Scene, phrases: Sequence[Phrase]) -> None:
             scene.sources = [replace(bodies[0], kind="source")]
         if scene.sources and scene.sources[0].kind == "source":
             _do(scene.sources, action, [phrase.words for phrase in phrases[:k] if phrase.kind == "source"])
-        elif action.nominal:
+        elif action.nominal and not scene.parts and not scene.sources:
             scene.parts.append(action.words)
+        elif action.nominal:  # "a neigh and a whinny"
+            scene.sources += [Phrase("part", words) for words in (*scene.parts, action.words)]
+            scene.parts.clear()
         else:
             scene.sources.append(replace(action, words=participle(action.words), number="mass"))
 
