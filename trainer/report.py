@@ -86,7 +86,7 @@ def write(folder: Path, result: Mapping[str, Any]) -> Path:
 def render(result: Mapping[str, Any]) -> str:
     """The page as text, from a table for JSON as `write` makes it."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True)
-    environment.filters.update(percent=_percent, points=_points, short=_short, span=_span)
+    environment.filters.update(percent=_percent, points=_points, short=_short, name=_name)
     template = environment.from_string(resource(PAGE).read_text(encoding="utf-8"))
     return template.render(
         result=result,
@@ -221,6 +221,11 @@ def _points(share: float) -> str:
 
 def _span(measure: Mapping[str, float]) -> str:
     return f"{100 * measure['low']:.0f}–{100 * measure['high']:.0f}"
+
+
+def _name(bundle: str) -> str:
+    """A model is called by its folder."""
+    return Path(bundle).name or bundle
 
 
 def _short(path: str) -> str:

@@ -27,7 +27,7 @@ def side(value: float) -> dict[str, Any]:
 
 
 FULL: dict[str, Any] = {
-    "bundle": "Ana's <sounds> & more",
+    "bundle": "/data/models/Ana's <sounds> & more",
     "base": {"name": "starter", "title": "soundsearch starter", "id": "0123abcd"},
     "recipe": "projection",
     "captions": "grammar",
@@ -112,7 +112,7 @@ def test_the_whole_page(tmp_path: Path) -> None:
         "It helped: its answers are 15.2 points of 100 better, with 95 % certainty between 9.0 and 21.1.",
         "Of 100 searches by words, the right clip came first in 31 before and comes first in 46 now.",
         "Measured on 71 clips that it was not trained on.",
-        "Ana's <sounds> & more",
+        "Training report Ana's <sounds> & more It helped",
         "<script>alert(1)</script>",
         "names 77.0 % of them correctly; before it was 78.0 %",
         "a change of −1.0 points",
@@ -206,6 +206,13 @@ def test_curves_stay_in_their_panel(losses: list[float], stride: int) -> None:
     assert len(loss.points.split()) <= 240
     assert checks.best is not None
     assert checks.best[1] == min(y for _, y in checks.dots)
+
+
+def test_of_many_tags_the_most_frequent_are_shown() -> None:
+    page = Page(report.render({"tags": [[f"tag {n}", 100 - n] for n in range(60)]}))
+    assert "tag 39 61" in page.said
+    assert "tag 40" not in page.said
+    assert "and 20 rarer tags." in page.said
 
 
 def test_a_small_number_of_round_ticks() -> None:
