@@ -56,6 +56,7 @@ class FitConfig:
     drop_path: float = 0.0
     freeze_norm: bool = True  # statistics of batch normalisation
     keep: float = 0.0  # weight of 1 - cosine to what the start says of the same hearing
+    rehearse: float = 0.0  # the same for the demo library's sounds, so that what nobody trains on stays in place
     # Losses
     loss: LossKind = "contrastive"
     near_text: float = 0.9  # texts that the start finds at least this alike are not wrong for each other's clips
@@ -95,17 +96,18 @@ class FitConfig:
 
 # What differs from the defaults. Rates for fine-tuning are this project's own, tuned on its development data.
 RECIPES: dict[str, dict[str, Any]] = {
-    "projection": {"dropout": 0.2, "keep": 1.0, "mix_share": 0.0},
+    "projection": {"dropout": 0.2, "keep": 1.0, "rehearse": 10.0, "mix_share": 0.0},
     "lora": {
         "steps": 150, "batch_size": 64, "micro_batch": 8, "tower_rate": 3e-4, "projection_rate": 3e-4, "keep": 1.0,
+        "rehearse": 10.0,
     },
     "last-stage": {
         "steps": 150, "batch_size": 64, "micro_batch": 8, "tower_rate": 3e-5, "projection_rate": 3e-4, "keep": 1.0,
-        "layer_decay": 0.7, "drop_path": 0.1,
+        "layer_decay": 0.7, "drop_path": 0.1, "rehearse": 10.0,
     },
     "full": {
         "steps": 300, "batch_size": 96, "micro_batch": 8, "tower_rate": 2e-5, "projection_rate": 2e-4, "keep": 0.5,
-        "layer_decay": 0.7, "drop_path": 0.1,
+        "layer_decay": 0.7, "drop_path": 0.1, "rehearse": 5.0,
     },
     # The paper's: Adam, 1e-4, a warm-up of 3200 steps of about 100,000, everything learned.
     "scratch": {

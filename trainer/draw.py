@@ -7,6 +7,7 @@ every rank of a parallel run plans the same batch and takes its own part of it.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,11 @@ class Draw:
     tags: frozenset[str]  # of the clip
     fitting: frozenset[str]  # all texts that the clip may be trained with
     partner: int = -1  # item that is heard at the same time
+
+    @classmethod
+    def of(cls, index: int, seed: tuple[int, ...]) -> Self:
+        """A clip without a text."""
+        return cls(index, seed, "", frozenset(), frozenset(), frozenset())
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from soundsearch.audio.decode import is_audio_name
 from soundsearch.errors import TrainingError
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import load_dual
 from soundsearch.records import FloatArray, TrainingProgress
+from soundsearch.settings import resource
 from trainer import proof, report
 from trainer.bundles import blend, write_tuned
 from trainer.captions.writer import CaptionWriter, caption_writer
@@ -33,13 +36,16 @@ from trainer.data import Item
 from trainer.draw import Draw, Planner
 from trainer.gallery import Gallery
 from trainer.listen import Listener
-from trainer.loop import Log, Run
+from trainer.loop import Log, Rehearse, Run
 from trainer.parallel import Ranks
 from trainer.recipes import Lesson
 from trainer.splits import split
-from trainer.student import Student
+from trainer.student import Heard, Student
 
-ALPHAS = (0.25, 0.5, 0.75, 1.0)
+ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # where only the projection has to run again
+FEW_ALPHAS = (0.25, 0.5, 0.75, 1.0)
+REHEARSED = 32  # everyday sounds of a step
+ON_THE_LIST = 0.95  # cosine from which an everyday sound is one of the control list's, and is not rehearsed
 MAX_CONTROL_LOSS = 0.01  # of control accuracy, when the blend is chosen
 RUN_FOLDER = "training"  # below the bundle: checkpoint and TensorBoard log
 FEWEST = 5  # clips that a split needs
@@ -132,6 +138,7 @@ class _Fit:
         writer = caption_writer(config.captions, seed=config.seed, t5=config.t5)
         heard = yield from Gallery.hear(self.job.items, self.start, config, self.problems.append)
         parts = self._split(heard)
+        writer.prepare(heard.items)
         train = parts["train"]
         validation, test = _Exam(parts["validation"], writer), _Exam(parts["test"], writer)
         control = _Control(
@@ -142,13 +149,17 @@ class _Fit:
         lesson = Lesson(student.dual, config)
         state = self._state(heard.items, resume)
         listen = (yield from self._views(train)) if self.same_tower else _changed(train.listener)
+        rehearse = yield from self._rehearsal(control)
 
         def validate() -> Generator[None, None, float]:
             audio = yield from validation.gallery.embed(student, self.same_tower)
             return float(proof.precision(validation.asked, validation.texts(student), audio).mean())
 
         log, close = self._log()
-        run = Run(config, planner, listen, student, lesson, validate, self.ranks, self.folder, state, self.start, log)
+        run = Run(
+            config, planner, listen, student, lesson, validate, self.ranks, self.folder, state,
+            self.start, rehearse, log,
+        )  # fmt: skip
         try:
             yield from run.steps()
         finally:
@@ -173,7 +184,7 @@ class _Fit:
             )
         shares = {"validation": self.config.validation, "test": self.config.test}
         made = split(heard.items, self.start.place(heard.pooled), seed=self.config.seed, **shares)
-        self.problems += [str(leak) for leak in made.leaks]
+        self.problems += [*(str(leak) for leak in made.leaks), *made.notes]
         heard = heard.with_items(made.items)
         parts = {
             name: heard.part([k for k, item in enumerate(heard.items) if item.split == name])
@@ -186,7 +197,7 @@ class _Fit:
             )
         return parts
 
-    def _views(self, train: Gallery) -> Generator[TrainingProgress, None, Callable[[Draw], Tensor]]:
+    def _views(self, train: Gallery) -> Generator[TrainingProgress, None, Callable[[Draw], Heard]]:
         """Pool some hearings of each clip beforehand, so that a step costs next to nothing."""
         count = self.config.views
         views: list[Tensor] = []
@@ -199,9 +210,28 @@ class _Fit:
             yield TrainingProgress("views", index + 1, len(train))
 
         def listen(draw: Draw) -> Tensor:
-            return views[draw.index][draw.seed[-1] % count]
+            return views[draw.index][hash(draw.seed) % count]
 
         return listen
+
+    def _rehearsal(self, control: _Control) -> Generator[TrainingProgress, None, Rehearse | None]:
+        """Sounds of the demo library that keep their places: not those that the control list asks about."""
+        if not self.config.rehearse:
+            return None
+        demo = resource("demo")
+        items = [Item(path=str(path), captions=()) for path in sorted(demo.rglob("*")) if is_audio_name(path.name)]
+        heard = yield from Gallery.hear(items, self.start, self.config, self.problems.append, "control")
+        asked = self.start.place(control.gallery.pooled)
+        alike = (self.start.place(heard.pooled) @ asked.T).max(axis=1)
+        sounds = heard.part([k for k in range(len(heard)) if alike[k] < ON_THE_LIST])
+        listen = (yield from self._views(sounds)) if self.same_tower else _changed(sounds.listener)
+
+        def rehearse(step: int) -> list[Heard]:
+            rng = np.random.default_rng([self.config.seed, 2, step])
+            chosen = rng.choice(len(sounds), min(REHEARSED, len(sounds)), replace=False)
+            return [listen(Draw.of(int(k), (self.config.seed, step, int(k)))) for k in chosen]
+
+        return rehearse
 
     def _blend(self, student: Student, validation: _Exam, control: _Control) -> Steps:
         """Keep the share of the change that finds most, among those that forget little; returns what was tried.
@@ -211,7 +241,8 @@ class _Fit:
         first, last = self.start.dual.state_dict(), copy.deepcopy(student.dual.state_dict())
         before = yield from _quietly(control.ask(self.start, True), "blend")
         tried: list[dict[str, float]] = []
-        for alpha in ALPHAS if self.config.blend < 0 else (self.config.blend,):
+        alphas = ALPHAS if self.same_tower else FEW_ALPHAS
+        for alpha in alphas if self.config.blend < 0 else (self.config.blend,):
             student.dual.load_state_dict(blend(first, last, alpha))
             student.forget()
             audio = yield from _quietly(validation.gallery.embed(student, self.same_tower), "blend")
@@ -256,7 +287,7 @@ class _Fit:
             "device": str(self.ranks.device),
             "clips": {name: len(part) for name, part in parts.items()},
             "tags": [[tag, count] for tag, count in tags.most_common() if tag],
-            "problems": self.problems,
+            "problems": [*self.problems, *writer.notes()],
             "history": state.history,
             "examples": [{"path": item.path, "texts": list(writer.texts(item))} for item in parts["train"].items[:8]],
             "settings": asdict(config),
@@ -325,7 +356,7 @@ class _Fit:
         )
 
 
-def _changed(listener: Listener) -> Callable[[Draw], Any]:
+def _changed(listener: Listener) -> Callable[[Draw], Heard]:
     return lambda draw: listener.changed(draw.index, draw.seed, draw.partner)
 
 

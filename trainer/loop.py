@@ -21,6 +21,7 @@ from trainer.student import Heard, Student
 
 Listen = Callable[[Draw], Heard]
 Validate = Callable[[], Generator[None, None, float]]  # gives text to audio mAP@10, in small steps
+Rehearse = Callable[[int], Sequence[Heard]]  # for a step; empty where there is nothing
 Log = Callable[[int, dict[str, float]], None]
 
 READ_AHEAD = 2  # threads that decode and make features while the towers run
@@ -46,6 +47,7 @@ class Run:
         folder: Path,
         state: Checkpoint,
         start: Student | None = None,
+        rehearse: Rehearse | None = None,
         log: Log | None = None,
     ) -> None:
         """Prepare a run.
@@ -61,11 +63,13 @@ class Run:
             folder: Where the run is saved.
             state: A new one, or one that was loaded.
             start: The model before, which `config.keep` holds to.
+            rehearse: Hears sounds of every day, which `config.rehearse` holds to what the start says of them.
             log: Takes step and numbers, for a curve.
         """
         self.config, self.planner, self.listen = config, planner, listen
         self.student, self.lesson, self.start = student, lesson, start
-        self.validate, self.ranks, self.folder, self.state, self.log = validate, ranks, folder, state, log
+        self.validate, self.rehearse, self.log = validate, rehearse, log
+        self.ranks, self.folder, self.state = ranks, folder, state
         self.heads: MlpHeads | None = None
         groups = list(lesson.groups)
         if config.loss == "mlp":
@@ -180,18 +184,29 @@ class Run:
             yield self._progress(None, None)
         if by_text is not None and read is not None:
             read.backward(by_text)  # type: ignore[no-untyped-call]
-        return loss + sum(self.ranks.gather_objects([kept_cost]))
+        kept_cost += self._rehearse(seed)
+        return loss + float(sum(self.ranks.gather_objects([kept_cost])))
 
     def _hear(self, heard: Sequence[Heard], seed: int) -> tuple[Tensor, Tensor]:
         """Embed a part with the same random choices each time: unit rows (n, d), and how far they left the start."""
         torch.manual_seed(seed)
         with self._autocast():
             embedded = self.student.embed(heard, self.config.dropout)
-            if not self.config.keep or self.start is None:
+            if self.start is None:
                 return embedded, embedded.new_zeros(())
             with torch.no_grad():
                 before = self.start.embed(heard)
         return embedded, (1 - (embedded * before).sum(1)).sum()
+
+    def _rehearse(self, seed: int) -> float:
+        """Hold sounds of every day in their places, those that nobody trains on included; returns this rank's cost."""
+        heard = self.rehearse(self.state.step) if self.rehearse and self.config.rehearse else ()
+        if not heard:
+            return 0.0
+        _, cost = self._hear(heard, seed)
+        mean = self.config.rehearse / self.config.accumulate / self.ranks.count * cost / len(heard)
+        self.scaler.scale(mean).backward()  # type: ignore[no-untyped-call]
+        return float(mean.detach())
 
     def _read(self, texts: Sequence[str]) -> tuple[Tensor, Tensor | None]:
         """Embed this rank's part of the unique texts: without graph, and with one where the text side is learned."""

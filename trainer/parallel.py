@@ -62,8 +62,10 @@ class Ranks:
                 p.grad = torch.zeros_like(p)
         flat = torch.cat([p.grad.reshape(-1) for p in learned if p.grad is not None])
         distributed.all_reduce(flat)
-        for p, grad in zip(learned, flat.split([p.numel() for p in learned]), strict=True):
-            p.grad = grad.view_as(p).clone()
+        at = 0
+        for p in learned:
+            p.grad = flat[at : at + p.numel()].view_as(p).clone()
+            at += p.numel()
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in some rank."""

@@ -9,6 +9,7 @@ import torch
 from peft import LoraConfig
 from peft.tuners.lora import LoraModel
 from torch import Tensor, nn
+from transformers.models.clap.modeling_clap import ClapDropPath
 
 from soundsearch.model.towers import DualEncoder
 from trainer.config import FitConfig
@@ -62,6 +63,9 @@ class Lesson:
         )
 
     def _free_tower(self) -> None:
+        layers = [module for module in self.dual.audio_model.modules() if hasattr(module, "drop_path")]
+        for depth, layer in enumerate(layers):  # more often in deeper layers, as the paper's tower
+            layer.drop_path = ClapDropPath(self._config.drop_path * depth / max(1, len(layers) - 1))
         parts = stages(self.dual.audio_model)
         if self._config.recipe == "last-stage":
             parts = last_stage(parts)

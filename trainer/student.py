@@ -68,7 +68,7 @@ class Student:
         counts = [len(views) for views in pooled]
         with torch.inference_mode():
             rows = self.dual.project_audio(torch.from_numpy(np.concatenate(pooled)).to(self.device)).float()
-            units = functional.normalize(rows, dim=1).split(counts)
+            units = functional.normalize(rows, dim=1).split(counts)  # type: ignore[no-untyped-call]
             means = functional.normalize(torch.stack([unit.mean(0) for unit in units]), dim=1)
         embedded: FloatArray = means.cpu().numpy()
         return embedded
