@@ -52,6 +52,8 @@ class FlowLayout(QLayout):
         """The widest item."""
         size = QSize(0, 0)
         for item in self._items:
+            if item.isEmpty():
+                continue
             size = size.expandedTo(item.minimumSize())
         margins = self.contentsMargins()
         return size + QSize(margins.left() + margins.right(), margins.top() + margins.bottom())
@@ -63,7 +65,7 @@ class FlowLayout(QLayout):
         for line in self._lines(inner.width()):
             x = inner.x() + (inner.width() - _width(line) if self._to_the_right else 0)
             for item in line if place else ():
-                item.setGeometry(QRect(QPoint(x, y), item.sizeHint()))
+                item.setGeometry(QRect(QPoint(max(x, inner.x()), y), item.sizeHint().boundedTo(inner.size())))
                 x += item.sizeHint().width() + self.SPACING
             y += max(item.sizeHint().height() for item in line) + self.SPACING
         return max(y - self.SPACING, inner.y()) - area.y() + margins.bottom()

@@ -86,11 +86,12 @@ class TrainingCurve(QWidget):
         best = min(1.0, 0.1 * math.ceil(10.5 * max((share for _, share in shares), default=0.0)))
         self._line(painter, area, losses, top, "muted", dots=False)
         self._line(painter, area, shares, best, "accent", dots=True)
-        self._legend(painter, losses, shares, line_px)
-        if shares:
+        used = self._legend(painter, losses, shares, line_px)
+        scale = wording.share(best)
+        if shares and used + painter.fontMetrics().horizontalAdvance(scale) < self.width():
             painter.setPen(tokens.color("muted"))
             above = QRectF(area.left(), 0, area.width(), line_px)
-            painter.drawText(above, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, wording.share(best))
+            painter.drawText(above, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, scale)
 
     def _line(
         self, painter: QPainter, area: QRectF, points: list[tuple[int, float]], top: float, token: str, *, dots: bool
@@ -112,17 +113,21 @@ class TrainingCurve(QWidget):
 
     def _legend(
         self, painter: QPainter, losses: list[tuple[int, float]], shares: list[tuple[int, float]], line_px: int
-    ) -> None:
+    ) -> float:
+        """What the lines are, as far as there is room; returns the width it takes."""
         x = 0.0
-        entries = [("accent", f"Finds the right clips {wording.share(shares[-1][1])}")] if shares else []
+        entries = [("accent", f"Right clips {wording.share(shares[-1][1])}")] if shares else []
         entries += [("muted", f"Loss {losses[-1][1]:.2f}")] if losses else []
         for token, words in entries:
+            width = painter.fontMetrics().horizontalAdvance(words)
+            if x and x + 20 + width > self.width():
+                break
             painter.setPen(QPen(self._theme.tokens.color(token), 2))
             painter.drawLine(QLineF(x, line_px / 2, x + 14, line_px / 2))
             painter.setPen(self._theme.tokens.color("text" if token == "accent" else "muted"))
-            width = painter.fontMetrics().horizontalAdvance(words)
             painter.drawText(QRectF(x + 20, 0, width + 2, line_px), Qt.AlignmentFlag.AlignVCenter, words)
             x += 20 + width + 16
+        return x
 
 
 class GainBars(QWidget):

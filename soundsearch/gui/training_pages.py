@@ -1,11 +1,11 @@
 """The later pages of training: how it goes, and what came of it."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from soundsearch.gui import wording
+from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.file_exchange import display_name
-from soundsearch.gui.flow_layout import FlowLayout
 from soundsearch.gui.labels import label
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.training_curve import GainBars, Point, TrainingCurve
@@ -14,7 +14,7 @@ from soundsearch.records import Progress, TrainingOutcome
 LITTLE = 0.02  # a loss on the control list below this is not worth a word
 
 
-class RunPage(QWidget):
+class RunPage(DialogPage):
     """How far it is, and the curve.
 
     Signals:
@@ -38,18 +38,15 @@ class RunPage(QWidget):
         self.stop.setToolTip("Stop the training; nothing of it is kept")
         self.stop.clicked.connect(self.stop_requested)
         self.stop.setAutoDefault(False)  # Enter does what is safe
-        self.close_button = QPushButton("Go on in the background")
+        self.close_button = QPushButton("Close")
         self.close_button.setProperty("role", "primary")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(8)
-        column.addWidget(self.title)
-        column.addWidget(self.line)
-        column.addWidget(self.bar)
-        column.addSpacing(8)
-        column.addWidget(self.curve, 1)
-        column.addWidget(note)
-        column.addWidget(_row(self.stop, self.close_button))
+        self.content.setSpacing(8)
+        for widget in (self.title, self.line, self.bar):
+            self.content.addWidget(widget)
+        self.content.addSpacing(8)
+        self.content.addWidget(self.curve, 1)
+        self.content.addWidget(note)
+        self.add_buttons(self.stop, self.close_button)
 
     def begin(self, name: str) -> None:
         """A training of this name starts."""
@@ -79,7 +76,7 @@ class RunPage(QWidget):
         self.stop.setText("Stopping")
 
 
-class ResultPage(QWidget):
+class ResultPage(DialogPage):
     """What came of it: first whether it helped, then by how much and how sure that is, then what to do.
 
     Signals:
@@ -100,7 +97,7 @@ class ResultPage(QWidget):
         self.bars = GainBars(theme)
         self.gain = label()
         self.forgotten = label()
-        self.how = label(
+        how = label(
             "Measured on clips that were kept apart: how far up the right ones come when one searches for their words.",
             tone="muted",
             role="small",
@@ -114,21 +111,19 @@ class ResultPage(QWidget):
         self.report = QPushButton("Open the report")
         self.report.setProperty("role", "quiet")
         self.report.clicked.connect(lambda: self.report_requested.emit(self._report))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 16, 16, 16)
-        column.setSpacing(8)
-        column.addWidget(self.title)
-        column.addWidget(self.reason)
-        column.addSpacing(12)
-        column.addWidget(label("How well it finds your sounds", role="heading"))
-        column.addWidget(self.bars)
-        column.addWidget(self.gain)
-        column.addSpacing(12)
-        column.addWidget(label("What it knew before", role="heading"))
-        column.addWidget(self.forgotten)
-        column.addStretch(1)
-        column.addWidget(self.how)
-        column.addWidget(_row(self.report, self.delete, self.keep, self.use))
+        self.content.setSpacing(8)
+        self.content.addWidget(self.title)
+        self.content.addWidget(self.reason)
+        self.content.addSpacing(12)
+        self.content.addWidget(label("How well it finds your sounds", role="heading"))
+        self.content.addWidget(self.bars)
+        self.content.addWidget(self.gain)
+        self.content.addSpacing(12)
+        self.content.addWidget(label("What it knew before", role="heading"))
+        self.content.addWidget(self.forgotten)
+        self.content.addStretch(1)
+        self.content.addWidget(how)
+        self.add_buttons(self.report, self.delete, self.keep, self.use)
 
     def show_outcome(self, outcome: TrainingOutcome, title: str) -> None:
         """Show what came of a training."""
@@ -174,18 +169,6 @@ def forgotten_in_words(before: float, after: float) -> str:
     if before - after > LITTLE:
         return f"It forgot some: {shares[0].lower()}{shares[1:]}"
     return f"Nothing to speak of was forgotten: {shares[0].lower()}{shares[1:]}"
-
-
-def _row(*buttons: QWidget) -> QWidget:
-    """Buttons in a line that breaks where it is narrow."""
-    row = QWidget()
-    flow = FlowLayout(row, to_the_right=True)
-    for button in buttons:
-        flow.addWidget(button)
-    policy = row.sizePolicy()
-    policy.setHeightForWidth(True)
-    row.setSizePolicy(policy)
-    return row
 
 
 def _set(widget: QWidget, name: str, value: str) -> None:

@@ -2,20 +2,18 @@
 
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
-    QFrame,
-    QHBoxLayout,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from soundsearch.gui.choice import Choice
+from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.folder_tree import FolderTree
 from soundsearch.gui.labels import label
 from soundsearch.gui.theme import Theme
@@ -35,7 +33,7 @@ CAPTIONS = (
 )
 
 
-class PlanPage(QWidget):
+class PlanPage(DialogPage):
     """Choices on the left, what they mean on the right; below one another where it is narrow.
 
     Signals:
@@ -70,32 +68,19 @@ class PlanPage(QWidget):
         self._columns.setSpacing(24)
         self._columns.addLayout(self._choices(), 5)
         self._columns.addWidget(self.preview, 6)
-        content = QWidget()
-        inside = QVBoxLayout(content)
-        inside.setContentsMargins(16, 16, 16, 8)
-        inside.setSpacing(4)
-        title = label("Teach it your sounds", role="title")
-        inside.addWidget(title)
-        inside.addWidget(
+        self.content.addWidget(label("Teach it your sounds", role="title"))
+        self.content.addWidget(
             label(
                 "It learns how you name things from the folders and tags of your clips. "
                 "Nothing leaves this computer, no sound is changed, and you can go back at any time.",
                 tone="muted",
             )
         )
-        inside.addSpacing(12)
-        inside.addLayout(self._columns, 1)
-        scroll = QScrollArea()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        outside = QVBoxLayout(self)
-        outside.setContentsMargins(0, 0, 0, 0)
-        outside.setSpacing(0)
-        outside.addWidget(scroll, 1)
-        outside.addWidget(self._footer())
+        self.content.addSpacing(12)
+        self.content.addLayout(self._columns, 1)
+        self.close_button = QPushButton("Close")
+        self.footer.addWidget(self.error)
+        self.add_buttons(self.close_button, self.start)
         self._ask = QTimer(self, singleShot=True, interval=PREVIEW_MS)
         self._ask.timeout.connect(self._ask_for_preview)
         for choice in (self.recipe, self.captions):
@@ -119,21 +104,6 @@ class PlanPage(QWidget):
             column.addWidget(widget, stretch)
             column.addSpacing(8)
         return column
-
-    def _footer(self) -> QWidget:
-        """What stays in view below what scrolls."""
-        self.close_button = QPushButton("Close")
-        footer = QFrame()
-        footer.setObjectName("footer")
-        column = QVBoxLayout(footer)
-        column.setContentsMargins(16, 8, 16, 12)
-        column.addWidget(self.error)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.close_button)
-        buttons.addWidget(self.start)
-        column.addLayout(buttons)
-        return footer
 
     @property
     def plan(self) -> TrainingPlan:

@@ -1,6 +1,6 @@
 """Training from the window, by keys and mouse, upon a made-up engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QWidget
 
@@ -368,10 +368,22 @@ def test_a_scan_that_ends_meanwhile_is_told_as_ever(qtbot: Any, open_window: Ope
 # -- how it looks
 
 
-@pytest.mark.parametrize("size", [(320, 480), (860, 700), (1600, 1000)])
-@pytest.mark.parametrize("theme_name", ["dark", "light"])
+@pytest.fixture(params=[13, 26], ids="{} px".format)
+def font_px(request: pytest.FixtureRequest, qapp: QApplication, theme: Theme) -> Iterator[int]:
+    """The system's font, also in double size."""
+    before = qapp.font()
+    changed = qapp.font()
+    changed.setPixelSize(request.param)
+    qapp.setFont(changed)
+    theme.choose("dark")
+    yield request.param
+    qapp.setFont(before)
+    theme.choose("dark")
+
+
+@pytest.mark.parametrize(("size", "theme_name"), [((320, 480), "dark"), ((860, 700), "light"), ((1600, 1000), "dark")])
 def test_every_page_fits_every_size(
-    qtbot: Any, open_window: Open, engine: FakeEngine, size: tuple[int, int], theme_name: str
+    qtbot: Any, open_window: Open, engine: FakeEngine, font_px: int, size: tuple[int, int], theme_name: str
 ) -> None:
     window = open_window(engine)
     window.theme.choose(theme_name)
@@ -379,19 +391,19 @@ def test_every_page_fits_every_size(
     dialog.resize(*size)
     for number in range(0, 300, 30):
         step(qtbot, window, engine, job, number, loss=3.0 - number / 200, validation=number / 400)
-    dialog.grab()
+    end(qtbot, window, engine, m.JobDone(job.id, OUTCOME))
     for page in (dialog.plan_page, dialog.run_page, dialog.result_page):
-        if page is dialog.result_page:
-            end(qtbot, window, engine, m.JobDone(job.id, OUTCOME))
         dialog.show_page(page)
         QApplication.processEvents()
-        dialog.grab()
         assert dialog.width() == size[0]
-        inside = QRect(QPoint(0, 0), page.size())
         for button in page.findChildren(QPushButton):
             if button.isVisible():
-                place = QRect(button.mapTo(page, QPoint(0, 0)), button.size())
-                assert place.left() >= 0 and place.right() <= inside.right(), button.text()
+                left = button.mapTo(page, QPoint(0, 0)).x()
+                assert left >= 0 and left + button.width() <= page.width(), button.text()
+                assert button.width() >= button.sizeHint().width() or button.width() > page.width() - 40
+        seen = dialog.grab().toImage()
+        colors = {seen.pixelColor(x, y).name() for x in range(0, seen.width(), 7) for y in range(0, seen.height(), 7)}
+        assert window.theme.tokens.base.lower() in colors and len(colors) > 3
 
 
 def test_every_control_has_a_name_and_is_reached_by_tab(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:

@@ -1,0 +1,43 @@
+"""A page of a dialog: what it says scrolls, its buttons stay in view, from a narrow column to a large screen."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from soundsearch.gui.flow_layout import FlowLayout
+
+
+class DialogPage(QWidget):
+    """Fill `content`; what should stay in view above the buttons goes into `footer`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        inside = QWidget()
+        self.content = QVBoxLayout(inside)
+        self.content.setContentsMargins(16, 16, 16, 8)
+        self.content.setSpacing(4)
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        below = QFrame()
+        below.setObjectName("footer")
+        self.footer = QVBoxLayout(below)
+        self.footer.setContentsMargins(16, 8, 16, 12)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.setSpacing(0)
+        outside.addWidget(scroll, 1)
+        outside.addWidget(below)
+
+    def add_buttons(self, *buttons: QWidget) -> None:
+        """Put buttons at the end of the footer, in a line that breaks where it is narrow."""
+        row = QWidget()
+        flow = FlowLayout(row, to_the_right=True)
+        for button in buttons:
+            flow.addWidget(button)
+        policy = row.sizePolicy()
+        policy.setHeightForWidth(True)
+        row.setSizePolicy(policy)
+        self.footer.addWidget(row)
