@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from soundsearch.errors import TrainingError
-from tests.trainer.published import MAKERS, SAMPLES, clotho, esc50, gtzan, table
+from tests.trainer.published import MAKERS, SAMPLES, clotho, esc50, gtzan, sound, table
 from trainer import datasets
 from trainer.layouts import LAYOUTS
 
@@ -42,6 +42,12 @@ def test_folders_side_by_side_are_recognised_each(everything: Path, tmp_path: Pa
     esc50(tmp_path / "ESC-50" / "ESC-50-master")
     assert datasets.recognise(tmp_path) == [("ESC-50", tmp_path / "ESC-50" / "ESC-50-master")]
     assert datasets.recognise(tmp_path / "nowhere") == []
+
+
+def test_folders_of_genres_are_not_yet_gtzan(tmp_path: Path) -> None:
+    for genre in ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"):
+        sound(tmp_path / genre / f"my {genre} riff.wav")
+    assert datasets.recognise(tmp_path) == []
 
 
 def test_audiocaps_gathers_the_five_captions_of_a_clip(everything: Path) -> None:

@@ -68,6 +68,7 @@ def test_what_a_table_lacks_is_said(everything: Path, tiny_model: Path, capsys: 
     assert cli.main(["eval", str(tiny_model), str(everything / "Clotho"), "--table", "3"]) == 0
     captured = capsys.readouterr()
     assert "left empty in the table: AudioCaps." in captured.err
+    assert "Clotho, clips to measure on: 1" in captured.err
     title, columns, row = captured.out.splitlines()[:3]
     assert title.split() == ["Table", "3", "AudioCaps", "Clotho"]
     assert columns.split()[:4] == ["in", "%", "T→A", "R@1"]

@@ -99,11 +99,11 @@ def _exams(options: argparse.Namespace, say: Say) -> list[Any]:
         exams += [exam.of_data_set(folder, name, **chosen) for name, folder in found if not wanted or name in wanted]
         if not found:
             exams.append(exam.of_own(path, class_column=options.class_column, **chosen))
-    if absent := wanted - {one.name for one in exams}:
-        say(f"Not there, so left empty in the table: {', '.join(sorted(absent))}.")
+    if empty := wanted - {one.name for one in exams}:
+        say(f"Not there, so left empty in the table: {', '.join(sorted(empty))}.")
     for one in exams:
-        if one.missing:
-            say(f"{one.name}: {one.missing:,} clips that its tables name are not in the folder.")
+        absent = f"; {one.missing:,} that its tables name are not there" if one.missing else ""
+        say(f"{one.name}, clips to measure on: {len(one.measured):,}{absent}")
     if not exams or not all(one.measured for one in exams):
         raise TrainingError("There are no clips to measure on.", "Check the path, --split and --exclude.")
     return exams
