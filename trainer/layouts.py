@@ -36,7 +36,7 @@ class Files:
     """The audio files below a folder, found by name without extension."""
 
     def __init__(self, folder: Path) -> None:
-        """Walk through the folder once, links included: large data sets are often linked together from several disks."""
+        """Walk through the folder once, links included: large data sets are often linked from several disks."""
         self._start = len(str(folder))
         self._found: dict[str, list[str]] = defaultdict(list)
         walked = {os.path.realpath(folder)}

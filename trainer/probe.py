@@ -26,7 +26,8 @@ def scores(
 ) -> FloatArray:
     """Train a classifier on some clips and apply it to others; the same numbers for the same seed.
 
-    "mlp" is the paper's: one hidden layer of 1024 with ReLU and dropout, Adam with a rate of 1e-4, 100 epochs.
+    "mlp" is the paper's: one hidden layer of 1024 with ReLU and dropout, Adam with a rate of 1e-4, 100 epochs. That is
+    too short for a few hundred clips (control list, five folds: 54 % against 75 % of the other).
     "linear" is a logistic regression on standardised embeddings, minimised to the end, so that nothing is drawn.
 
     Args:
