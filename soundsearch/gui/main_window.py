@@ -225,7 +225,9 @@ class MainWindow(QMainWindow):
 
     def _model_items(self) -> tuple[Item, ...]:
         busy = {getattr(job.request, "name", "") for job in self._bridge.jobs}
-        return menus.model_items(self._models, self._bridge.use_model, self._bridge.download_model, busy)
+        items = menus.model_items(self._models, self._bridge.use_model, self._bridge.download_model, busy)
+        own = menus.own_model_items(self._models, self.training.show_report, self.training.confirm_deletion)
+        return (*items, SEPARATOR, Item("Your models", icon="train", items=own)) if own else items
 
     def _open_model_menu(self) -> None:
         items = self._model_items()

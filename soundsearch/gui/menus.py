@@ -104,6 +104,22 @@ def model_items(
     return (*installed, SEPARATOR, *rest) if rest else installed
 
 
+def own_model_items(
+    models: tuple[ModelInfo, ...], show_report: Callable[[str], None], delete: Callable[[ModelInfo], None]
+) -> tuple[Item, ...]:
+    """What can be done with the models that were trained here."""
+    items: list[Item] = []
+    for model in models:
+        if model.personal:
+            show = partial(show_report, model.report)
+            items.append(Item(f"Report on {model.title}", show, "train", enabled=bool(model.report)))
+            tip = "It is in use: choose another model first" if model.active else ""
+            items.append(
+                Item(f"Delete {model.title}", partial(delete, model), "remove", enabled=not model.active, tip=tip)
+            )
+    return tuple(items)
+
+
 def root_items(
     root: Root, scan: Callable[[], None], show: Callable[[], None], remove: Callable[[], None]
 ) -> tuple[Item, ...]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -65,7 +65,9 @@ class Training(QObject):
         self._paused = False
         self._title = ""
         self._points: list[Point] = []
+        self._last = Progress("prepare")
         self._ended_at = 0.0
+        self._deleting = ""  # title of the model that is being deleted
         self._outcome: TrainingOutcome | None = None  # one that the user has not answered yet
         bridge.folders_known.connect(self._take_folders)
         bridge.models_known.connect(self._take_models)
@@ -73,6 +75,7 @@ class Training(QObject):
         bridge.job_progressed.connect(self._job_progressed)
         bridge.job_paused.connect(self._job_paused)
         bridge.job_ended.connect(self._job_ended)
+        bridge.model_removed.connect(self._deleted)
         bridge.model_used.connect(self._model_used)
         bridge.model_reverted.connect(self._model_reverted)
         bridge.lost.connect(self._lost)
@@ -88,8 +91,8 @@ class Training(QObject):
         plan.add_requested.connect(self.add_requested)
         run.stop_requested.connect(self.stop)
         result.use_requested.connect(self._use)
-        result.delete_requested.connect(self._delete)
-        result.report_requested.connect(lambda path: QDesktopServices.openUrl(QUrl.fromLocalFile(path)))
+        result.delete_requested.connect(self._delete_new)
+        result.report_requested.connect(self.show_report)
         result.keep.clicked.connect(self._answered)
         self._bridge.training_previewed.connect(plan.show_preview)
         self._bridge.preview_failed.connect(plan.show_trouble)
@@ -110,6 +113,16 @@ class Training(QObject):
         self.dialog.show()
         self.dialog.raise_()
         self.dialog.activateWindow()
+
+    def show_report(self, path: str) -> None:
+        """Open a report in the browser."""
+        QDesktopServices.openUrl(QUrl.fromLocalFile(path))
+
+    def confirm_deletion(self, model: ModelInfo) -> None:
+        """Ask before a model is deleted: it took a while to make."""
+        text = f"Delete “{display_name(model.title)}”? To have it again it must be trained again."
+        delete = partial(self._delete, model.name, model.title)
+        self._bar.put(Notice("delete", text, "Delete", delete, "Keep", icon="remove", token="warn"))
 
     def close(self) -> None:
         """The window goes, and the dialog with it."""
@@ -161,7 +174,7 @@ class Training(QObject):
         if isinstance(job.request, StartTraining):
             self._job, self._paused = job, False
             self._title = job.request.plan.name
-            self._points = []
+            self._points, self._last = [], Progress("prepare")
             self._outcome = None
             self._bar.take("trained")
             self.dialog.run_page.begin(self._title)
@@ -176,11 +189,13 @@ class Training(QObject):
             self._points.append(
                 Point(progress.done, progress.loss, None if progress.validation == known else progress.validation)
             )
+        self._last = progress
         self.dialog.run_page.show_progress(progress, self._points, paused=self._paused)
 
     def _job_paused(self, job: Job, paused: bool) -> None:
         if job == self._job:
             self._paused = paused
+            self.dialog.run_page.show_progress(self._last, self._points, paused=paused)
 
     # -- afterwards
 
@@ -233,11 +248,17 @@ class Training(QObject):
         self._answered()
         self._bridge.use_model(name)
 
-    def _delete(self, name: str) -> None:
+    def _delete_new(self, name: str) -> None:
         self._answered()
+        self._delete(name, self._title)
+
+    def _delete(self, name: str, title: str) -> None:
+        self._deleting = title
         self._bridge.remove_model(name)
+
+    def _deleted(self, _name: str) -> None:
         self._bridge.list_models()
-        self._line.tell(f"“{display_name(self._title)}” is deleted")
+        self._line.tell(f"“{display_name(self._deleting)}” is deleted")
 
     def _model_used(self, model: ModelInfo) -> None:
         self._bar.take("back")

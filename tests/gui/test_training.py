@@ -333,6 +333,36 @@ def test_kept_for_later_it_is_in_the_menu_of_models(qtbot: Any, open_window: Ope
     assert "No gain." in items["Bad · not recommended"].tip
 
 
+def test_an_own_model_is_deleted_from_the_menu(
+    qtbot: Any, open_window: Open, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    mine = replace(MINE, report="/data/report.html")
+    engine.models = (STARTER, mine, replace(MINE, name="used", title="Used", active=True))
+    window = open_window(engine)
+    qtbot.waitUntil(lambda: len(window._models) == 3)
+    items = {item.text: item for item in window._model_items()[-1].items}
+    assert not items["Delete Used"].enabled and not items["Report on Used"].enabled
+    items["Report on My sounds"].act()
+    assert opened == ["/data/report.html"]
+    items["Delete My sounds"].act()
+    assert not engine.asked(m.RemoveModel)
+    qtbot.mouseClick(window.center.notices.action, Qt.MouseButton.LeftButton)
+    assert engine.asked(m.RemoveModel) == [m.RemoveModel("my-sounds")]
+    qtbot.waitUntil(lambda: window.status_line.clips.text() == "“My sounds” is deleted")
+
+
+def test_a_paused_training_says_so(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    window = open_window(engine)
+    dialog, job = start(qtbot, window)
+    step(qtbot, window, engine, job, 40, loss=2.5)
+    strip = window.status_line.findChild(JobStrip)
+    with qtbot.waitSignal(window._bridge.job_paused):
+        qtbot.mouseClick(strip.pause_button, Qt.MouseButton.LeftButton)
+    assert dialog.run_page.line.text() == "Paused · training 40 of 300"
+
+
 def test_what_came_of_it_is_told_when_the_dialog_is_closed(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine)
     dialog, job = start(qtbot, window)
