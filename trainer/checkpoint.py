@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from soundsearch.errors import TrainingError
-
-FILE = "checkpoint.pt"
+from trainer.config import CHECKPOINT
 
 
 @dataclass(slots=True)
@@ -42,11 +41,11 @@ class Checkpoint:
         Raises:
             TrainingError: If it cannot be written.
         """
-        part = folder / (FILE + ".part")
+        part = folder / (CHECKPOINT + ".part")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             torch.save({name: getattr(self, name) for name in self.__slots__}, part)
-            part.replace(folder / FILE)
+            part.replace(folder / CHECKPOINT)
         except (OSError, RuntimeError) as err:  # torch raises RuntimeError when the disk is full
             part.unlink(missing_ok=True)
             raise TrainingError(
@@ -60,7 +59,7 @@ class Checkpoint:
         Raises:
             TrainingError: If there is none, it is damaged, or of another run.
         """
-        file = folder / FILE
+        file = folder / CHECKPOINT
         if not file.is_file():
             raise TrainingError(f"There is no run to resume in {folder}.", "Start it without --resume.")
         try:

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeVar, get_args
 from soundsearch.errors import TrainingError
 
 T = TypeVar("T")
+RUN_FOLDER = "training"  # below the bundle: what a run keeps
+CHECKPOINT = "checkpoint.pt"
 
 Recipe = Literal["projection", "lora", "last-stage", "full", "scratch"]
 Captions = Literal["template", "grammar", "t5", "given"]

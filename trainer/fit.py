@@ -30,11 +30,11 @@ from trainer import proof, report
 from trainer.bundles import blend, write_tuned
 from trainer.captions.writer import CaptionWriter, caption_writer
 from trainer.checkpoint import Checkpoint
-from trainer.config import FitConfig
+from trainer.config import RUN_FOLDER, FitConfig
 from trainer.control import control_items, control_prompts, control_truth
 from trainer.data import Item
 from trainer.draw import Draw, Planner
-from trainer.gallery import Gallery
+from trainer.gallery import Gallery, side_by_side
 from trainer.listen import Listener
 from trainer.loop import Log, Rehearse, Run
 from trainer.parallel import Ranks
@@ -47,7 +47,6 @@ FEW_ALPHAS = (0.25, 0.5, 0.75, 1.0)
 REHEARSED = 32  # everyday sounds of a step
 ON_THE_LIST = 0.95  # cosine from which an everyday sound is one of the control list's, and is not rehearsed
 MAX_CONTROL_LOSS = 0.01  # of control accuracy, when the blend is chosen
-RUN_FOLDER = "training"  # below the bundle: checkpoint and TensorBoard log
 FEWEST = 5  # clips that a split needs
 Steps = Generator[TrainingProgress, None, dict[str, Any]]
 
@@ -200,14 +199,14 @@ class _Fit:
     def _views(self, train: Gallery) -> Generator[TrainingProgress, None, Callable[[Draw], Heard]]:
         """Pool some hearings of each clip beforehand, so that a step costs next to nothing."""
         count = self.config.views
-        views: list[Tensor] = []
-        for index in range(len(train)):
-            rows = [torch.from_numpy(train.pooled[index][:1])]
-            for view in range(1, count):
-                with torch.no_grad():
-                    rows.append(self.start.pool([train.listener.changed(index, (self.config.seed, index, view))]).cpu())
-            views.append(torch.cat(rows))
-            yield TrainingProgress("views", index + 1, len(train))
+
+        def pool(index: int) -> Tensor:
+            heard = [train.listener.changed(index, (self.config.seed, index, view)) for view in range(1, count)]
+            with torch.no_grad():
+                rows = [self.start.pool([view]).cpu() for view in heard]
+            return torch.cat([torch.from_numpy(train.pooled[index][:1]), *rows])
+
+        views = yield from side_by_side(pool, len(train), "views")
 
         def listen(draw: Draw) -> Tensor:
             return views[draw.index][hash(draw.seed) % count]

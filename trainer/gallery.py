@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
+import torch
 
 from soundsearch.errors import DecodeError
 from soundsearch.records import FloatArray, TrainingProgress
@@ -15,6 +16,23 @@ from trainer.listen import Listener
 from trainer.student import Student
 
 WORKERS = os.cpu_count() or 1
+T = TypeVar("T")
+
+
+def side_by_side(work: Callable[[int], T], count: int, phase: str) -> Generator[TrainingProgress, None, list[T]]:
+    """Do something for 0 ... count - 1, one on each core: much faster than one after the other on all cores."""
+    results: list[T] = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="listen") as pool:
+            for at in range(0, count, 2 * WORKERS):
+                several = range(at, min(at + 2 * WORKERS, count))
+                results += pool.map(work, several)
+                yield TrainingProgress(phase, several.stop, count)
+    finally:
+        torch.set_num_threads(threads)
+    return results
 
 
 class Gallery:
@@ -59,16 +77,13 @@ class Gallery:
 
         good: list[int] = []
         rows: list[FloatArray] = []
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="listen") as threads:
-            for at in range(0, len(items), 2 * WORKERS):
-                several = range(at, min(at + 2 * WORKERS, len(items)))
-                for index, heard in zip(several, threads.map(pool, several), strict=True):
-                    if isinstance(heard, str):
-                        on_problem(f"{items[index].path} is left out: {heard}")
-                    else:
-                        good.append(index)
-                        rows.append(heard)
-                yield TrainingProgress(phase, several.stop, len(items))
+        heard = yield from side_by_side(pool, len(items), phase)
+        for index, row in enumerate(heard):
+            if isinstance(row, str):
+                on_problem(f"{items[index].path} is left out: {row}")
+            else:
+                good.append(index)
+                rows.append(row)
         return cls([items[k] for k in good], rows, listener.part(good))
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from soundsearch.model.clap import load_tokenizer
 from soundsearch.model.towers import DualEncoder, padding_id
 from soundsearch.records import FloatArray
 
+TEXTS = 64  # that are read at once
 Heard = Features | Tensor  # features of a clip, or what the tower made of one hearing: (audio_width,)
 
 
@@ -97,10 +98,11 @@ class Student:
 
     def recall(self, texts: Sequence[str]) -> Tensor:
         """Embed texts of a tower that is locked, each once: (n, d), unit rows, without gradients."""
-        with torch.no_grad():  # one by one: padding would cost more than it saves, and the rows stay the program's
-            for text in texts:
-                if text not in self._locked:
-                    self._locked[text] = self.read([text])[0]
+        new = sorted({text for text in texts if text not in self._locked}, key=len)  # alike in length: little padding
+        with torch.no_grad():
+            for at in range(0, len(new), TEXTS):
+                several = new[at : at + TEXTS]
+                self._locked.update(zip(several, self.read(several), strict=True))
         return torch.stack([self._locked[text] for text in texts])
 
     def forget(self) -> None:

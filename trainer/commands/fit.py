@@ -12,7 +12,7 @@ from soundsearch.errors import TrainingError
 from soundsearch.records import TrainingProgress
 from soundsearch.settings import Places
 from trainer.commands.talk import Say
-from trainer.config import RECIPES, FitConfig, load, recipe
+from trainer.config import CHECKPOINT, RECIPES, RUN_FOLDER, FitConfig, load, recipe
 
 PROGRESS_S = 5.0
 PHASES = {
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
 
     import torch
 
-    from trainer.fit import RUN_FOLDER, Job, fit
+    from trainer.fit import Job, fit
     from trainer.sources import collect
     from trainer.start import START_FOLDER, installed, new_towers
 
@@ -100,7 +100,8 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         source=f"{len(found.items):,} clips of {Path(options.source).absolute().name}",
         problems=found.problems,
     )
-    torch.set_num_threads(os.cpu_count() or 1)
+    # Clips are heard several at a time, each on one thread; a tower in training takes all.
+    torch.set_num_threads(1 if config.recipe == "projection" else os.cpu_count() or 1)
     result: dict[str, Any] = _drive(fit(job, config, resume=options.resume, device=options.device), out, say)
     return result
 
@@ -130,7 +131,8 @@ def _drive(steps: Generator[TrainingProgress, None, dict[str, Any]], out: Path, 
             progress = next(steps)
             if stopped:
                 steps.close()
-                say(f"Stopped. The run is kept in {out}; go on with --resume.")
+                kept = (out / RUN_FOLDER / CHECKPOINT).exists()
+                say(f"Stopped. The run is kept in {out}; go on with --resume." if kept else "Stopped.")
                 raise KeyboardInterrupt
             if progress.phase != phase or time.monotonic() - shown > PROGRESS_S:
                 say(_line(progress))
