@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from trainer.data import shown
 from trainer.vocabulary import Unit, Vocabulary, is_english, vocabulary, words_of
 
 UCS = Path(__file__).with_name("ucs.csv")
@@ -83,7 +84,7 @@ def read_name(
     numbers = tuple(_RECORDING.findall(text))
     pieces: list[Piece] = []
     if any(unicodedata.category(c) == "Cs" for c in text):
-        pieces.append(Piece(_printable(name), "", "not Unicode: these bytes say nothing"))
+        pieces.append(Piece(shown(name), "", "not Unicode: these bytes say nothing"))
         text = "".join(" " if unicodedata.category(c) == "Cs" else c for c in text)
     if not folder:
         text, found = _convention(text)
@@ -192,7 +193,3 @@ def _ucs() -> dict[str, tuple[str, str]]:
             row["id"]: (row["category"].lower(), "" if row["subcategory"] == "MISC" else row["subcategory"].lower())
             for row in csv.DictReader(file)
         }
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ BoolArray = npt.NDArray[np.bool_]
 T = TypeVar("T")
 MARGIN_S = 1.0  # decoded and resampled behind the part asked for, so that the part equals that of the whole clip
 READERS = 4  # threads that decode; the codec libraries let go of the interpreter
+_NO_CHARACTER = re.compile(r"[\ud800-\udfff]+")  # bytes that were not UTF-8, and half surrogates of Windows
 _BETWEEN = re.compile(r"[;|,]")
 
 
@@ -47,13 +48,13 @@ class Item:
     title: str = ""
     url: str = ""
     source: str = ""
-    samples: FloatArray | None = None  # mono, at the front end's sample rate
+    samples: FloatArray | None = field(default=None, repr=False)  # mono, at the front end's sample rate
     generated: bool = False
     pack: str = ""  # sample pack, kit or vendor folder that it came with
     tag_sources: tuple[str, ...] = ()  # of each tag: "name", "folder", "file", "sidecar", "user", "manifest", "shard"
     duration_s: float = 0.0  # 0 while nobody decoded it
     digest: str = ""  # of its decoded samples, "" while nobody decoded it
-    encoded: bytes | None = None  # an audio file held in memory
+    encoded: bytes | None = field(default=None, repr=False)  # an audio file held in memory
     full_scale: int = 32768  # what 1.0 is in the 16-bit samples of `encoded`
 
 
@@ -122,8 +123,7 @@ def item_of_row(row: dict[str, Any], folder: Path, class_column: str = "") -> It
 
 def _text(value: object) -> str:
     """One line of real characters: bytes that were not UTF-8 are shown as replacement marks."""
-    whole = str(value or "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return " ".join(whole.split())
+    return " ".join(shown(str(value or "")).split())
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:
@@ -156,8 +156,8 @@ def readable(
 
 
 def shown(path: str) -> str:
-    """A path that can be printed and written as UTF-8."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """A path that can be printed and written as UTF-8: what is no character is shown as a replacement mark."""
+    return _NO_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", path)
 
 
 def at_least_one(items: Sequence[Item]) -> None:

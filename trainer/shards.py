@@ -19,9 +19,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import webdataset
 from braceexpand import braceexpand
-from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from soundsearch.audio.features import int16_step
 from soundsearch.errors import DecodeError, TrainingError
@@ -68,15 +66,17 @@ def write(
 
     Args:
         items: What to write, as the source gave them.
-        folder: The data set's folder; shards that it holds are replaced.
+        folder: The data set's folder, which may hold no shards yet.
         on_problem: Told of clips that cannot be read; they are left out.
         samples_per_shard: At most.
         texts: All texts of an item, the main one first; without it captions, else the tags.
         splits: The folder of each item, default its own split, or "train".
 
     Raises:
-        TrainingError: If it cannot be written, or not one clip can be read.
+        TrainingError: If it cannot be written, holds shards already, or not one clip can be read.
     """
+    if folder.exists() and any(folder.rglob("*.tar")):
+        raise TrainingError(f"{folder} holds shards already.", "Delete them, or choose another folder.")
     samples: dict[str, int] = {}
     count = left_out = 0
     try:
@@ -102,9 +102,9 @@ def _plain_texts(item: Item) -> tuple[str, ...]:
 def _write_split(
     items: Sequence[tuple[int, Item]], folder: Path, on_problem: OnProblem, per_shard: int, texts: Texts
 ) -> dict[str, int]:
+    import webdataset  # it loads torch, which other sources do without
+
     folder.mkdir(parents=True, exist_ok=True)
-    for old in _tars_in(folder):
-        old.unlink()
     sizes: dict[str, int] = {}
     samples = _encoded(items, on_problem)
     while part := list(islice(samples, per_shard)):
@@ -289,6 +289,8 @@ def _mixed(items: Iterator[Item], size: int, rng: np.random.Generator) -> Iterat
 
 def _samples(shards: Sequence[Path], on_problem: OnProblem) -> Iterator[tuple[tuple[int, int], Item]]:
     """Items with their place: the number that they were written with, else that of their shard and sample."""
+    from webdataset.tariterators import group_by_keys, tar_file_expander  # it loads torch
+
     for number, shard in enumerate(shards):
         broken: list[Exception] = []
 

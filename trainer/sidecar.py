@@ -10,14 +10,15 @@ from pathlib import Path
 import av
 
 from trainer.data import item_of_row
-from trainer.vocabulary import vocabulary, words_of
+from trainer.vocabulary import words_of
 
 READERS = 4  # threads
 LONGEST_TAG = 3  # words; a longer piece of text is a sentence
+LONGEST_CAPTION = 30  # words; a longer text is a report
 MAX_BYTES = 100_000  # of a file beside a clip: more is something else
 _KEYWORDS = ("keywords", "ikey", "txxx:keywords", "isbj", "subject")
 _ABOUT = re.compile(
-    r"(?i)https?:|www\.|@|creative commons|\bcc[ -]?(by|0)|copyright|licen[cs]e|public domain|encod|lame|lavf"
+    r"(?i)//|©|www\.|@|creative commons|\bcc[ -]?(by|0)|copyright|licen[cs]e|public domain|encod|processed|lame|lavf"
 )
 
 
@@ -73,17 +74,16 @@ def _of_text(text: str) -> Written:
 
 
 def _inside(path: str) -> Written:
-    """Keywords and a genre of sounds as tags, a description as a caption."""
+    """Keywords as tags, a description as a caption. A genre tells about music: a grunt of "Pop" is none."""
     try:
         with av.open(path, metadata_errors="ignore") as file:
+            xiph = file.format.name in ("flac", "ogg")
             table = {key.lower(): value for part in (file, *file.streams) for key, value in part.metadata.items()}
     except (av.error.FFmpegError, OSError, ValueError):
         return Written()
     pieces = [piece.strip() for key in _KEYWORDS for piece in re.split(r"[,;|/]", table.get(key, ""))]
     tags = [piece.lower() for piece in pieces if piece and len(piece.split()) <= LONGEST_TAG]
-    genre = vocabulary().read(words_of(table.get("genre", "")))
-    if genre and all(unit.kind != "word" for unit in genre):
-        tags += [unit.text for unit in genre]
-    about = " ".join(table.get("description", "").split())
-    sentence = LONGEST_TAG <= len(words_of(about)) <= 60 and not _ABOUT.search(about)
+    # In Xiph's formats FFmpeg calls a description a comment; in others a comment is mostly a program's name.
+    about = " ".join(table.get("description", table.get("comment", "") if xiph else "").split())
+    sentence = LONGEST_TAG <= len(words_of(about)) <= LONGEST_CAPTION and not _ABOUT.search(about)
     return Written(tuple(dict.fromkeys(tags)), (about,) if sentence else (), "file")

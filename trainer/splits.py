@@ -13,7 +13,7 @@ from soundsearch.records import FloatArray
 from trainer.data import Item, fingerprint, shown
 
 NAMES = ("train", "validation", "test")
-NEAR = 0.985  # cosine from which two clips count as versions of one recording
+NEAR = 0.99  # cosine from which two clips count as versions of one recording; other takes of one sound lie below it
 BLOCK = 2048  # clips of one matrix product: 16 MB of similarities
 LARGEST_PACK = 0.35  # of all clips; a pack above this is divided, or nothing could be held out
 READERS = 4  # threads
@@ -23,7 +23,7 @@ _EXAMPLES = 2
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Clips that belong together and stood on both sides of a given split; those outside of it went to train."""
+    """Clips that belong together and stood on both sides of a given split; those held out went to train."""
 
     paths: tuple[str, ...]
     splits: tuple[str, ...]
@@ -32,7 +32,7 @@ class Leak:
     def __str__(self) -> str:
         names = ", ".join(shown(path) for path in self.paths[:_EXAMPLES])
         more = f" and {len(self.paths) - _EXAMPLES} more" if len(self.paths) > _EXAMPLES else ""
-        return f"Leak mended: {names}{more} ({self.reason}) stood in {' and '.join(self.splits)}; now all in train."
+        return f"Leak, mended: {names}{more} ({self.reason}) stood in {' and '.join(self.splits)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,9 @@ def split(
 
     What belongs together stays together: clips with the same group or pack, with identical decoded samples, and, where
     embeddings are given, nearly the same sound. Splits that the source gives are kept, and leaks in them are moved to
-    train. Where it gives only one held-out split, that one is the test. Tags are spread as evenly as groups allow, rare
-    ones to train first. The result depends on the items, their order and the seed alone.
+    train. Where it gives only one held-out split, that one is the test, and validation is taken from train. Tags are
+    spread as evenly as groups allow, rare ones to train first. The result depends on the items,
+    their order and the seed alone.
 
     Args:
         items: The clips. Those with a `digest` are not decoded again.

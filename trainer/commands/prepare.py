@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.commands.talk import Say
+from trainer.data import shown
 
 if TYPE_CHECKING:
     from trainer.data import Item
@@ -92,8 +93,8 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     at_least_one(usable)
     placed = split(usable, None, validation=options.validation, test=options.test, seed=options.seed)
     writer = caption_writer(options.captions, seed=options.seed, t5=options.t5)
-    shown = _varied(usable)
-    writer.prepare(usable if options.to_shards else shown)
+    picked = _varied(usable)
+    writer.prepare(usable if options.to_shards else picked)
     result = {
         "source": str(options.source),
         "kind": collected.kind,
@@ -106,7 +107,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         "splits": {name: sum(item.split == name for item in placed.items) for name in NAMES},
         "cleaning": [{**asdict(row), "kept": row.kept} for row in collected.cleaning],
         "captions": options.captions,
-        "examples": [{"path": item.path, "tags": item.tags, "texts": writer.texts(item)} for item in shown],
+        "examples": [{"path": item.path, "tags": item.tags, "texts": writer.texts(item)} for item in picked],
         "leaks": [str(leak) for leak in placed.leaks],
         "left_out": [asdict(clip) for clip in left_out],
         "problems": [*problems, *placed.notes, *audit.complaints(usable), *writer.notes()],
@@ -211,8 +212,8 @@ def _captions(result: dict[str, Any], width: int) -> Iterator[str]:
     yield ""
     yield f"Texts that clips will be trained with (--captions {result['captions']})"
     for example in result["examples"]:
-        yield f"  {_printable(_tail(example['path'], width - 4))}"
-        yield from (f"    {textwrap.shorten(_printable(text), width - 4)}" for text in example["texts"][:TEXTS])
+        yield f"  {shown(_tail(example['path'], width - 4))}"
+        yield from (f"    {textwrap.shorten(shown(text), width - 4)}" for text in example["texts"][:TEXTS])
 
 
 def _trouble(result: dict[str, Any], width: int) -> Iterator[str]:
@@ -223,7 +224,7 @@ def _trouble(result: dict[str, Any], width: int) -> Iterator[str]:
     for title, lines in (("Leaks", result["leaks"]), ("Left out", left_out), ("Look at", result["problems"])):
         yield from ["", title] if lines else []
         for line in lines[:LINES]:
-            yield from textwrap.wrap(_printable(line), width, initial_indent="  ", subsequent_indent="    ")
+            yield from textwrap.wrap(shown(line), width, initial_indent="  ", subsequent_indent="    ")
         if len(lines) > LINES:
             yield f"  and {len(lines) - LINES:,} more (all of them: --json)"
 
@@ -236,15 +237,11 @@ def _next(result: dict[str, Any], width: int) -> Iterator[str]:
         clips = sum(written["samples"].values())
         yield f"Wrote {clips:,} clips in {written['shards']:,} shards to {written['folder']}."
     else:
-        yield f"Next: soundsearch-train fit {shlex.quote(_printable(result['source']))} --out my-model"
+        yield f"Next: soundsearch-train fit {shlex.quote(shown(result['source']))} --out my-model"
 
 
 def _list(name: str, text: str, width: int) -> list[str]:
-    return (
-        textwrap.wrap(_printable(text), width, initial_indent=f"  {name:<12}", subsequent_indent=" " * 14)
-        if text
-        else []
-    )
+    return textwrap.wrap(shown(text), width, initial_indent=f"  {name:<12}", subsequent_indent=" " * 14) if text else []
 
 
 def _some(names: Sequence[str], most: int) -> str:
@@ -254,7 +251,3 @@ def _some(names: Sequence[str], most: int) -> str:
 def _tail(path: str, width: int) -> str:
     """The end of a path: that is where it differs from others."""
     return path if len(path) <= width else f"…{path[-(width - 1) :]}"
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
