@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from soundsearch.audio.features import Features, FrontEnd, features, repeat_pad
+from soundsearch.audio.features import Features, FrontEnd, features, int16_step, repeat_pad
 from soundsearch.records import FloatArray
 from trainer.augment import add_noise, mix, place, spec_augment, tilt
 from trainer.config import FitConfig
@@ -43,6 +43,8 @@ class Listener:
         if (kept := self._kept.get(index)) is not None:
             return kept
         samples = load_samples(self._items[index], self.front_end.sample_rate, self._config.max_s)
+        if self.front_end.int16_step:  # before any change, as in LAION's data: shards and files sound the same
+            samples = int16_step(samples)
         if self._bytes + samples.nbytes <= CACHE_BYTES:
             self._kept[index] = samples
             self._bytes += samples.nbytes
