@@ -152,6 +152,26 @@ def test_clips_that_cannot_be_read_are_left_out_of_shards(tmp_path: Path) -> Non
         shards.write(items, tmp_path / "out", no_problem)
 
 
+@pytest.mark.parametrize("recipe_name", ["projection", "full"])
+def test_shards_train_to_the_very_losses_of_their_folder(recipe_name: str, tmp_path: Path) -> None:
+    from soundsearch.model.bundle import Bundle
+    from tests import bundles
+    from tests.trainer.runs import drain, make_run
+    from trainer.config import recipe
+
+    folder = clips(tmp_path / "in", 8, rate=44_100, seconds=0.4)
+    shards.write(folder, tmp_path / "out", no_problem, 3, splits=["train", "test"] * 4)
+    bundles.dual_bundle(tmp_path / "tiny", "htsat-fused", "roberta")
+    bundle = Bundle.open(tmp_path / "tiny")
+    config = recipe(recipe_name, steps=4, evaluate_every=2, batch_size=4, checkpoint_every=100)
+    losses = []
+    for name, items in (("a", folder), ("b", shards.items(str(tmp_path / "out"), no_problem))):
+        run, _ = make_run(bundle, items, config, tmp_path / name)
+        drain(run.steps())
+        losses.append([entry["loss"] for entry in run.state.history if "loss" in entry])
+    assert len(losses[0]) >= 2 and losses[0] == losses[1]
+
+
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> str:
     """25 clips in 5 shards."""
