@@ -62,7 +62,7 @@ def test_a_person_gets_a_screen(library: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_words_are_corrected_from_the_command_line(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--json", "--keep-word", "snd", "--drop-word", "heavy", "--exclude", "Drums/Neat Kit"]
+    options = ["--json", "--keep-words", "snd", "--drop-words", "heavy", "--exclude", "Drums/Neat Kit"]
     result = json.loads(run("prepare", library, *options, capsys=capsys))
     tags = dict(result["tags"])
     assert tags["snd"] == 18 and "heavy" not in tags and result["clips"] == 22

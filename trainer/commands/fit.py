@@ -11,6 +11,7 @@ from typing import Any
 from soundsearch.errors import TrainingError
 from soundsearch.records import TrainingProgress
 from soundsearch.settings import Places
+from trainer.commands import source
 from trainer.commands.talk import Say
 from trainer.config import CHECKPOINT, RECIPES, RUN_FOLDER, FitConfig, load, recipe
 
@@ -30,7 +31,7 @@ _RATES = ("tower_rate", "projection_rate", "text_rate", "validation", "test", "k
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", help="folder of tagged sounds, CSV or JSONL manifest, shards, or a data folder")
+    source.add_arguments(parser)
     parser.add_argument("--out", type=Path, help="folder of the new model (default: among the installed models)")
     parser.add_argument("--recipe", choices=tuple(RECIPES), default="projection", help="default: %(default)s")
     parser.add_argument("--captions", choices=("template", "grammar", "t5", "given"), help="default: grammar")
@@ -39,8 +40,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run that was broken off")
     parser.add_argument("--model", default="starter", help="model to start from, by name or folder (default: starter)")
     parser.add_argument("--name", default="", help="what the model menu shows (default: the source's name)")
-    parser.add_argument("--folders", nargs="+", default=(), metavar="DIR", help="only clips below these")
-    parser.add_argument("--exclude", nargs="+", default=(), metavar="PATTERN", help="leave out clips that match")
     parser.add_argument("--data-dir", type=Path, help="where models and settings lie")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     towers = parser.add_argument_group("new towers, with --recipe scratch")
@@ -75,13 +74,12 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     import torch
 
     from trainer.fit import Job, fit
-    from trainer.sources import collect
     from trainer.start import START_FOLDER, installed, new_towers
 
     places = Places(options.data_dir) if options.data_dir else Places.default()
     title = options.name or Path(options.source).absolute().name or "My sounds"
     out = options.out or places.models / _file_name(title)
-    found = collect(options.source, folders=options.folders, exclude=options.exclude)
+    found = source.collect(options)
     if found.streamed:
         raise TrainingError("The shards are too large to hold.", "Streaming needs --recipe scratch or full.")
     if options.audio:

@@ -12,12 +12,12 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainer.commands import source
 from trainer.commands.talk import Say
 from trainer.data import shown
 
 if TYPE_CHECKING:
     from trainer.data import Item
-    from trainer.sources import Collected
 
 LOOKED_AT = 1000  # samples of shards that are too large to be held
 CAPTION_EXAMPLES = 4
@@ -33,7 +33,7 @@ WIDEST = 110  # columns
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    add_source(parser)
+    source.add_arguments(parser)
     parser.add_argument("--captions", choices=("template", "grammar", "t5", "given"), default="grammar")
     parser.add_argument("--t5", default="", metavar="MODEL", help="folder or hub name of the keyword-to-caption model")
     parser.add_argument("--validation", type=float, default=0.15, help="share of the clips (default: %(default)s)")
@@ -41,37 +41,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=3407, help="of splits and captions (default: %(default)s)")
     parser.add_argument("--to-shards", type=Path, metavar="DIR", help="write the clips as webdataset shards")
     parser.add_argument("--samples-per-shard", type=int, default=512, metavar="N")
-
-
-def add_source(parser: argparse.ArgumentParser) -> None:
-    """Declare what tells which clips: a source, and what of it."""
-    what = "folder of sounds, CSV or JSONL manifest, webdataset shards, or soundsearch data folder"
-    parser.add_argument("source", metavar="SOURCE", help=what)
-    parser.add_argument("--folder", action="append", default=[], metavar="DIR", help="only clips below it (repeatable)")
-    parser.add_argument(
-        "--exclude", action="append", default=[], metavar="PATTERN", help="leave out a path or pattern (repeatable)"
-    )
-    parser.add_argument(
-        "--keep-word", action="append", default=[], metavar="WORD", help="a tag whatever the cleaning says (repeatable)"
-    )
-    parser.add_argument("--drop-word", action="append", default=[], metavar="WORD", help="no tag (repeatable)")
-
-
-def collect(options: argparse.Namespace) -> "Collected":
-    """The clips that the options of `add_source` name.
-
-    Raises:
-        SoundSearchError: If the source cannot be read or holds no clips.
-    """
-    from trainer import sources
-
-    return sources.collect(
-        options.source,
-        folders=options.folder,
-        exclude=options.exclude,
-        keep_words=options.keep_word,
-        drop_words=options.drop_word,
-    )
 
 
 def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
@@ -85,7 +54,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     from trainer.data import at_least_one
     from trainer.splits import NAMES, split
 
-    collected = collect(options)
+    collected = source.collect(options)
     problems = list(collected.problems)
     listed = _first(options, problems, say) if collected.streamed else collected.items
     heard, left_out = audit.hear(listed, _progress(len(listed), say))
@@ -201,7 +170,7 @@ def _words(result: dict[str, Any], width: int) -> Iterator[str]:
         elif not row["kept"]:
             dropped[row["reason"].partition(":")[0]].append(row["piece"])
     yield ""
-    yield "What became of the words in names (all of it: --json; correct it: --keep-word, --drop-word)"
+    yield "What became of the words in names (all of it: --json; correct it: --keep-words, --drop-words)"
     pairs = [f"{', '.join(dict.fromkeys(pieces[:3]))} → {tag}" for tag, pieces in meant.items()]
     yield from _list("understood", _some(pairs, WORDS), width)
     for reason, pieces in sorted(dropped.items(), key=lambda pair: (pair[0] in PLAIN, -len(pair[1]))):
