@@ -1,6 +1,8 @@
 """Personal models: the trainer is run on this library, and what it makes becomes a model only when it is whole.
 
-The trainer stands above the engine, so it is loaded by its name, and only when somebody trains.
+The trainer stands above the engine, so it is loaded by its name, and only when somebody trains. Its steps are taken in
+a thread of their own: most take a tenth of a second, but loading it and the proof at the end take many, and searches go
+on being answered. It shares nothing with the loop: it opens catalogue and model by itself.
 """
 
 import importlib
@@ -13,12 +15,14 @@ from collections.abc import Collection, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 from soundsearch.errors import TrainingError
 from soundsearch.records import Progress, TrainingOutcome, TrainingPlan, TrainingPreview
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 TRAINER = "trainer.personal"
 HIDDEN = ".training-"  # what is being made; a dot keeps it out of the list of models
@@ -73,20 +77,57 @@ def train(
         TrainingError: If it cannot start or go on, or what it made cannot be kept.
     """
     _remove_stale(models)
-    with ThreadPoolExecutor(1, thread_name_prefix="load-trainer") as pool:
-        loading = pool.submit(load_trainer)
-        while wait([loading], WAIT_S).not_done:  # seconds, in which searches go on being answered
-            yield Progress("prepare")
-    trainer = loading.result()
     try:
         hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=models))
     except OSError as err:
         raise TrainingError(f"Cannot write into {models}: {err.strerror}.", "Make room, or check its rights.") from err
+    outcome = yield from _apart(_steps(plan, data_dir, base, hidden))
     try:
-        outcome = yield from trainer.train(plan, data_dir, base, hidden)
         return _install(plan, outcome, hidden, models, taken)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _steps(plan: TrainingPlan, data_dir: Path, base: Path, hidden: Path) -> Generator[Progress, None, TrainingOutcome]:
+    """Load the trainer and train into a hidden folder, which is only left when all is well."""
+    is_whole = False
+    try:
+        outcome = yield from load_trainer().train(plan, data_dir, base, hidden)
+        is_whole = True
+        return outcome
+    finally:
+        if not is_whole:
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _apart(steps: Generator[Progress, None, R]) -> Generator[Progress, None, R]:
+    """Take the steps of a generator in a thread; while one lasts, the last progress is given again.
+
+    Closing it does not wait: the step that is being taken ends by itself, then the generator is closed.
+    """
+    thread = ThreadPoolExecutor(1, thread_name_prefix="trainer")
+    progress: Progress = Progress("prepare")
+    try:
+        while True:
+            step = thread.submit(_step, steps)
+            while wait([step], WAIT_S).not_done:
+                yield progress
+            is_over, value = step.result()
+            if is_over:
+                return cast(R, value)
+            progress = cast(Progress, value)
+            yield progress
+    finally:
+        thread.submit(steps.close)
+        thread.shutdown(wait=False)
+
+
+def _step(steps: Generator[Progress, None, R]) -> tuple[bool, Progress | R]:
+    """Whether it is over, and its value or progress: a future cannot hold a StopIteration."""
+    try:
+        return False, next(steps)
+    except StopIteration as stop:
+        return True, stop.value
 
 
 def folder_name(title: str, taken: Collection[str]) -> str:

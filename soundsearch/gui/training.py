@@ -183,6 +183,8 @@ class Training(QObject):
     def _job_progressed(self, job: Job, progress: Progress) -> None:
         if job != self._job:
             return
+        if progress == self._last:
+            return
         if isinstance(progress, TrainingProgress) and (progress.loss, progress.validation) != (None, None):
             known = next((p.validation for p in reversed(self._points) if p.validation is not None), None)
             # The last measurement is told with every step until there is another: it is one point.

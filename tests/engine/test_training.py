@@ -1,9 +1,11 @@
 """Personal models in the engine: hearing by pooled features, training, going back, removing."""
 
+import os
 import shutil
 import sys
 import threading
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -248,6 +250,7 @@ class FakeTrainer(ModuleType):
         super().__init__("trainer.personal")
         self.bases: list[Path] = []
         self.error: Exception | None = None
+        self.wait: Callable[[], object] = lambda: None  # in the first step
 
     def preview(self, plan: TrainingPlan, data_dir: Path, base: Path) -> TrainingPreview:
         if self.error:
@@ -258,6 +261,7 @@ class FakeTrainer(ModuleType):
         self, plan: TrainingPlan, data_dir: Path, base: Path, out: Path
     ) -> Generator[Progress, None, TrainingOutcome]:
         self.bases.append(base)
+        self.wait()
         for step in range(5):
             yield Progress("train", step, 5, "steps")
             (out / f"half-made {step}").write_text("x")
@@ -277,6 +281,14 @@ def trainer(monkeypatch: pytest.MonkeyPatch) -> FakeTrainer:
     made = FakeTrainer()
     monkeypatch.setitem(sys.modules, "trainer.personal", made)
     return made
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    """Whether something becomes the case within some seconds."""
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
 
 
 def left(engine: Engine) -> list[str]:
@@ -305,20 +317,34 @@ def test_a_stopped_training_leaves_nothing(engine: Engine, library: Path, traine
     generator = engine.train(TrainingPlan("mine"))
     phases = [next(generator).phase for _ in range(steps)]
     generator.close()
-    assert left(engine) == [] and phases
+    assert phases and soon(lambda: left(engine) == [])
+
+
+def test_a_step_that_takes_long_keeps_nobody_waiting(engine: Engine, trainer: FakeTrainer) -> None:
+    go_on = threading.Event()
+    trainer.wait = go_on.wait
+    generator = engine.train(TrainingPlan("mine"))
+    given = [next(generator) for _ in range(3)]
+    assert [progress.phase for progress in given] == ["prepare"] * 3
+    generator.close()  # does not wait either
+    assert left(engine) != []
+    go_on.set()
+    assert soon(lambda: left(engine) == [])
+
+
+def test_every_step_is_told_in_order(engine: Engine, trainer: FakeTrainer) -> None:
+    told = [progress.done for progress in engine.train(TrainingPlan("mine")) if progress.phase == "train"]
+    assert sorted(set(told)) == [0, 1, 2, 3, 4] and told == sorted(told)
 
 
 def test_a_failed_training_leaves_nothing(engine: Engine, trainer: FakeTrainer) -> None:
     trainer.error = TrainingError("Too few clips.", "Add some.")
     with pytest.raises(TrainingError, match="Too few clips"):
         run_job(engine.train(TrainingPlan("mine")))
-    assert left(engine) == []
+    assert soon(lambda: left(engine) == [])
 
 
 def test_what_a_killed_training_left_is_removed_after_a_day(engine: Engine, trainer: FakeTrainer) -> None:
-    import os
-    import time
-
     old, new = engine.places.models / f"{HIDDEN}old", engine.places.models / f"{HIDDEN}new"
     for folder in (old, new):
         folder.mkdir()
