@@ -6,13 +6,13 @@ A pack's name says nothing about a sound, but packs matter: a model is proven on
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 from trainer.cleaning import SKIPPED, Piece, Reading, read_name
 from trainer.vocabulary import Unit, is_english, vocabulary, words_of
 
 SEVERAL = 3  # different sounds below a folder whose name no dictionary knows make it a pack
-MANY = 5  # the same for one whose name is an English word
+MANY = 8  # the same for one whose name is an English word
 LARGEST_SHARE = 0.6  # of one sound among them; more, and the folder is about that sound
 PREFIX_SHARE = 0.8  # of the clips of a folder that begin alike
 PREFIX_CLIPS = 4
@@ -44,7 +44,7 @@ class _Folder:
 
     places: set[Place] = field(default_factory=set)
     clips: int = 0
-    sounds: Counter[str] = field(default_factory=Counter)  # of the clips below, by their own names
+    sounds: Counter[str] = field(default_factory=Counter)  # of the clips below, by their names and folders
     unknown: tuple[str, ...] = ()
     above: set[str] = field(default_factory=set)
 
@@ -82,7 +82,8 @@ class _Library:
         heard = sum(any(unit.text in family for unit in self._read(stem)) for stem in self._by_place[place])
         return heard >= max(2, len(self._by_place[place]) / 5)
 
-    def _read(self, name: str) -> Iterable[Unit]:
+    @lru_cache(maxsize=65536)  # noqa: B019  # a library lives as long as it is read
+    def _read(self, name: str) -> Sequence[Unit]:
         return self.words.read([part for word in words_of(name) for part in self.words.split(word)])
 
     def _survey(self) -> dict[str, _Folder]:
@@ -90,12 +91,13 @@ class _Library:
         found: dict[str, _Folder] = defaultdict(_Folder)
         for name, reading in zip(self.names, self.first, strict=True):
             sounds = {piece.tag for piece in reading.pieces if piece.sound}
-            for depth, folder in enumerate(name.folders):
+            for depth, folder in reversed(list(enumerate(name.folders))):
                 entry = found[folder.casefold()]
                 entry.places.add(name.folders[: depth + 1])
                 entry.clips += 1
                 entry.sounds.update(sounds)
-                entry.above.update(folder.casefold() for folder in name.folders[:depth][-1:])
+                entry.above.update(above.casefold() for above in name.folders[:depth][-1:])
+                sounds = sounds | {unit.text for unit in self._read(folder) if unit.kind == "sound"}
         for key, entry in found.items():
             entry.unknown = self._unknown(key)
         return found
@@ -120,7 +122,8 @@ class _Library:
         if not any(is_english(word) for word in folder.unknown):
             if sounds >= SEVERAL and various:
                 return "the name of a pack or vendor: no dictionary knows it, and it holds several kinds of sounds"
-            if len({place[:-1] for place in folder.places}) > 1 and sounds > 1:
+            several = len({place[:-1] for place in folder.places}) > 1 or self._elsewhere(key, folder)
+            if sounds > 1 and various and several:
                 return "the name of a pack or vendor: no dictionary knows it, and it is found in several places"
             return ""
         if sounds >= MANY and various and not self._elsewhere(key, folder):

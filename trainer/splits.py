@@ -15,7 +15,7 @@ from trainer.data import Item, fingerprint, shown
 NAMES = ("train", "validation", "test")
 NEAR = 0.99  # cosine from which two clips count as versions of one recording; other takes of one sound lie below it
 BLOCK = 2048  # clips of one matrix product: 16 MB of similarities
-LARGEST_PACK = 0.35  # of all clips; a pack above this is divided, or nothing could be held out
+LARGEST_PACK = 0.25  # of all clips; a pack above this is divided: held out it would leave too little to learn from
 READERS = 4  # threads
 CLIPS_WEIGHT = 5.0  # of the number of clips against that of one tag, where groups are placed
 _EXAMPLES = 2

@@ -109,22 +109,24 @@ def test_pack_and_vendor_folders_are_found_by_what_they_hold() -> None:
     sounds = ("kick", "snare", "clap", "tom", "shaker", "flute")
     found = library(
         *(f"Zorblatt/Zx_{sound}_{n}.wav" for sound in sounds for n in (1, 2)),
-        *(f"Oxide/{sound}.wav" for sound in sounds),
+        *(f"Oxide/{sound}.wav" for sound in (*sounds, "guitar", "bell", "rain")),
         *(f"Drums/Neat Kit/{sound}.wav" for sound in sounds),
         "Drums/LMNT/kick.wav", "Bass/LMNT/bass.wav", "Glocken/hell.wav", "Glocken/tief.wav", "Doors/creak.wav",
+        "esctwenty/dog/1.wav", "esctwenty/rain/2.wav", "esctwenty/helicopter/3.wav",
     )  # fmt: skip
     assert found["Zorblatt/Zx_kick_1.wav"].tags == ("kick drum",)
     assert found["Zorblatt/Zx_kick_1.wav"].pack == "Zorblatt"
     assert found["Oxide/flute.wav"].pack == "Oxide" and found["Oxide/flute.wav"].tags == ("flute",)
     assert found["Drums/Neat Kit/kick.wav"].pack == "Drums/Neat Kit"
     assert found["Drums/LMNT/kick.wav"].pack == "Drums/LMNT" and found["Bass/LMNT/bass.wav"].tags == ("bass",)
+    assert found["esctwenty/dog/1.wav"].tags == ("dog",), "what folders below it say counts too"
     assert found["Glocken/hell.wav"].tags == ("hell", "glocken"), "a word of another language is no pack"
     assert found["Doors/creak.wav"].tags == ("creak", "door") and not found["Doors/creak.wav"].pack
 
 
 def test_a_prefix_before_many_kinds_of_sounds_is_a_vendors() -> None:
     found = library(*(f"Mixed/osfx_{n}_{word}.wav" for n, word in enumerate(("horn", "train", "rain", "door", "bell"))))
-    assert found["Mixed/osfx_0_horn.wav"].tags == ("horn",)
+    assert found["Mixed/osfx_0_horn.wav"].tags == ("horn", "mixed")
     german = library(*(f"Schlagzeug/trommel_{word}.wav" for word in ("hell", "dunkel", "tief", "hoch", "leise")))
     assert german["Schlagzeug/trommel_hell.wav"].tags[0] == "trommel hell"
 

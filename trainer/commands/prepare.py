@@ -152,7 +152,7 @@ def _head(result: dict[str, Any], width: int) -> Iterator[str]:
         f"to prove it on{packs}; packs, recordings and copies stay together"
     )
     if result["captioned"]:
-        yield f"{result['captioned']:,} clips have captions of their own"
+        yield f"with captions of their own: {result['captioned']:,}"
     tags = [f"{tag} {count:,}" for tag, count in result["tags"][:TAGS]]
     more = len(result["tags"]) - len(tags)
     yield from _list(f"{len(result['tags']):,} tags", ", ".join(tags) + (f" and {more:,} more" if more else ""), width)
