@@ -91,7 +91,7 @@ def dual_table(audio: str, text: str) -> dict[str, Any]:
             "depths": [1] * 4,
             "num_attention_heads": [1, 2, 4, 8],
         },
-        # With so few channels the published dropout leaves nothing to learn from: 80 steps did not fit 16 clips, 10 did.
+        # With so few channels the published dropout leaves nothing: 16 clips did not fit in 80 steps, without in 10.
         "cnn14": {"widths": [8, 16, 16, 32, 32, 32], "block_dropout": 0.0, "dropout": 0.0},
         "timm": {},
     }[kind]
