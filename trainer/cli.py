@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, module_name, what in COMMANDS:
         module = import_module(f"trainer.commands.{module_name}")
-        command = commands.add_parser(name, parents=[common], help=what, description=what.capitalize() + ".")
+        command = commands.add_parser(name, parents=[common], help=what, description=f"{what[0].upper()}{what[1:]}.")
         configure: Callable[[argparse.ArgumentParser], None] = module.configure
         configure(command)
         command.set_defaults(run=module.run, as_text=module.as_text)
