@@ -57,6 +57,7 @@ class Lesson:
         tower = self.dual.audio_model
         names = adapted(tower)
         rank, alpha = self._config.lora_rank, self._config.lora_alpha
+        torch.manual_seed(self._config.seed)  # half of an adapter starts at random
         self._adapter = LoraModel(tower, LoraConfig(r=rank, lora_alpha=alpha, target_modules=names), "personal")
         self.groups.append(
             {"params": [p for p in tower.parameters() if p.requires_grad], "lr": self._config.tower_rate}

@@ -1,5 +1,6 @@
 """What each recipe learns, the published number of adapters, the schedule, and merging."""
 
+import itertools
 import math
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_tower_comes_apart_from_input_to_output() -> None:
 def test_earlier_stages_learn_slower() -> None:
     rates = [group["lr"] for group in Lesson(fused(), recipe("full", layer_decay=0.5)).groups]
     tower = rates[1:]
-    assert all(later == pytest.approx(2 * earlier) for later, earlier in zip(tower, tower[1:], strict=False))
+    assert all(later == pytest.approx(2 * earlier) for later, earlier in itertools.pairwise(tower))
 
 
 def test_fine_tuning_freezes_the_statistics_and_scratch_does_not() -> None:
