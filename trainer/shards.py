@@ -7,6 +7,7 @@ skipped with a message.
 
 import io
 import json
+import os
 import re
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ import numpy as np
 import soundfile
 from braceexpand import braceexpand
 
+from soundsearch.audio.decode import is_audio_name
 from soundsearch.audio.features import int16_step
 from soundsearch.errors import DecodeError, TrainingError
 from trainer.data import Item, item_of_row, load_samples, shown
@@ -171,11 +173,16 @@ def flac_of(item: Item) -> bytes:
 
 
 def is_source(source: str) -> bool:
-    """Whether a source names shards: a .tar file, a pattern of them, or a folder that holds any."""
+    """Whether a source names shards: a .tar file, a pattern of them, or a folder of shards.
+
+    A folder with `sizes.json` is one, and so is one with archives and no sounds: a backup among sounds is no shard.
+    """
     path = Path(source)
-    if path.is_dir():
-        return bool(_tars_in(path)) or any((child / SIZES).is_file() for child in path.iterdir() if child.is_dir())
-    return source.endswith(".tar")
+    if not path.is_dir():
+        return source.endswith(".tar")
+    if any((folder / SIZES).is_file() for folder in (path, *(child for child in path.iterdir() if child.is_dir()))):
+        return True
+    return bool(_tars_in(path)) and not any(is_audio_name(name) for _, _, names in os.walk(path) for name in names)
 
 
 def shards_of(source: str) -> list[Path]:

@@ -94,6 +94,11 @@ def collect(
     items = [item for item in found.items if _wanted(item.path, base, folders) and not _excluded(item, base, exclude)]
     if not items and not found.streamed:
         raise TrainingError(f"There are no clips in {source}.", "Check the path and the folders that were chosen.")
+    if items and not any(item.tags or item.captions for item in items):
+        raise TrainingError(
+            f"Nothing tells what is heard in the clips of {source}.",
+            "Put them in folders with names like Kick or Rain, name them so, or list them in a CSV with path and tags.",
+        )
     return replace(found, items=tuple(items), problems=(*found.problems, *_complaints(items)))
 
 
@@ -117,8 +122,6 @@ def _complaints(items: Sequence[Item]) -> Iterator[str]:
     """What is wrong with items before anybody hears them."""
     if bare := [item.path for item in items if not item.tags and not item.captions]:
         yield f"{_count(len(bare))} without tags or captions: {_some(bare)}"
-    if gone := [item.path for item in items if item.encoded is None and not os.path.lexists(item.path)]:
-        yield f"{_count(len(gone))} not found: {_some(gone)}"
 
 
 def _count(number: int) -> str:
