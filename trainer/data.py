@@ -53,7 +53,7 @@ class Item:
     pack: str = ""  # sample pack, kit or vendor folder that it came with
     tag_sources: tuple[str, ...] = ()  # of each tag: "name", "folder", "file", "sidecar", "user", "manifest", "shard"
     duration_s: float = 0.0  # 0 while nobody decoded it
-    digest: str = ""  # of its decoded samples, "" while nobody decoded it
+    digest: str = ""  # the same for the same sound; "" while nobody looked
     encoded: bytes | None = field(default=None, repr=False)  # an audio file held in memory
     full_scale: int = 32768  # what 1.0 is in the 16-bit samples of `encoded`
 

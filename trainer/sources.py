@@ -166,7 +166,8 @@ def _from_folder(folder: Path, keep_words: Collection[str], drop_words: Collecti
         for file in sorted(folder.iterdir())
         if file.suffix.lower() in MANIFESTS
     ]
-    items, cleaning = _tagged(paths, places, [()] * len(paths), keep_words, drop_words)
+    nobody: tuple[str, ...] = ()
+    items, cleaning = _tagged(paths, places, read_written(paths), [nobody] * len(paths), keep_words, drop_words)
     return Collected(items, "folders", cleaning, tuple(problems))
 
 
@@ -182,6 +183,7 @@ def _sounds(folder: Path) -> Iterator[str]:
 def _tagged(
     paths: Sequence[str],
     places: Sequence[Path],
+    written: Sequence[Written],
     given: Sequence[tuple[str, ...]],
     keep_words: Collection[str],
     drop_words: Collection[str],
@@ -191,16 +193,16 @@ def _tagged(
     Args:
         paths: Whole paths.
         places: The same below their root.
+        written: What stands in their files and beside them.
         given: Tags by people.
         keep_words: See `collect`.
         drop_words: See `collect`.
     """
     names = [Name(place.parts[:-1], place.stem) for place in places]
     tagged = tag_names(names, keep_words, drop_words)
-    written = _about_clips(read_written(paths))
     takes = Counter((name.folders, number) for name, tag in zip(names, tagged, strict=True) for number in tag.numbers)
     items = []
-    for path, name, tag, own, people in zip(paths, names, tagged, written, given, strict=True):
+    for path, name, tag, own, people in zip(paths, names, tagged, _about_clips(written), given, strict=True):
         sources = [(t, "user") for t in people] + [(t, own.where) for t in own.tags]
         sources += zip(tag.tags, tag.tag_sources, strict=True)
         tags = {t.casefold(): (t, source) for t, source in reversed(sources)}
@@ -247,10 +249,13 @@ def _catalogue_of(path: Path) -> Path | None:
 
 
 def _from_catalogue(path: Path, keep_words: Collection[str], drop_words: Collection[str]) -> Collected:
-    """Clips that can be reached, with tags by people and by names; what a model guessed is no truth."""
+    """Clips that can be reached, with tags by people and by names; what a model guessed is no truth.
+
+    No sound file is opened: the window asks for this between two searches.
+    """
     catalogue = Catalogue(path)
     try:
-        ids = [int(clip) for clip in catalogue.select(Filter())[0]]
+        ids, contents = (array.tolist() for array in catalogue.select(Filter()))
         clips, by_people = catalogue.clips(ids), catalogue.tags_by_people(ids)
     finally:
         catalogue.close()
@@ -259,8 +264,12 @@ def _from_catalogue(path: Path, keep_words: Collection[str], drop_words: Collect
     items, cleaning = _tagged(
         [clip.path for clip in here],
         [Path(clip.path).relative_to(clip.root) for clip in here],
+        [Written()] * len(here),
         [by_people.get(clip.id, ()) for clip in here],
         keep_words,
         drop_words,
     )
+    content = dict(zip(ids, contents, strict=True))
+    digests = [f"content {content[clip.id]}" if content[clip.id] else "" for clip in here]
+    items = tuple(replace(item, digest=digest) for item, digest in zip(items, digests, strict=True))
     return Collected(items, "catalogue", cleaning, tuple(problems))

@@ -171,6 +171,7 @@ def test_a_catalogue_gives_what_people_said_and_names_say_but_no_guesses(tmp_pat
         assert found.kind == "catalogue" and set(items) == {"kick.wav", "rain.wav"}
         assert items["kick.wav"].tags == ("Favourite boom", "kick drum")
         assert items["kick.wav"].tag_sources == ("user", "name")
+        assert items["kick.wav"].digest and not items["rain.wav"].digest, "a copy is known without decoding"
         assert items["rain.wav"].path == str(tmp_path / "sounds" / "Rain" / "rain.wav")
         assert any("not there" in problem for problem in found.problems)
     assert set(by_name(collect(path, folders=[str(tmp_path / "sounds" / "Drums")]))) == {"kick.wav"}
