@@ -152,6 +152,8 @@ def _encoded(items: Sequence[tuple[int, Item]], on_problem: OnProblem) -> Iterat
                 if isinstance(flac, DecodeError):
                     on_problem(f"Left out {shown(item.path)}: {flac.message}")
                 else:
+                    if item.duration_s > MAX_S:
+                        on_problem(f"Only the first {MAX_S / 60:.0f} minutes of {shown(item.path)} are written")
                     yield index, item, flac
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,15 @@ def test_shards_train_to_the_very_losses_of_their_folder(recipe_name: str, tmp_p
         drain(run.steps())
         losses.append([entry["loss"] for entry in run.state.history if "loss" in entry])
     assert len(losses[0]) >= 2 and losses[0] == losses[1]
+
+
+def test_hours_are_cut_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "MAX_S", 0.05)
+    items = [replace(item, duration_s=0.1) for item in clips(tmp_path / "in", 1)]
+    messages: list[str] = []
+    shards.write(items, tmp_path / "out", messages.append)
+    assert "Only the first" in messages[0] and "0.wav" in messages[0]
+    assert len(load_samples(shards.items(str(tmp_path / "out"), no_problem)[0], 48_000)) == 2400
 
 
 @pytest.fixture(scope="module")

@@ -146,7 +146,7 @@ def _head(result: dict[str, Any], width: int) -> Iterator[str]:
         f"; {left:,} cannot" if left else ""
     )
     parts = result["splits"]
-    packs = f", {result['packs']} packs" if result["packs"] else ""
+    packs = f", from {result['packs']} pack{'s' if result['packs'] > 1 else ''}" if result["packs"] else ""
     yield (
         f"{parts['train']:,} to learn from, {parts['validation']:,} to choose when to stop, {parts['test']:,} "
         f"to prove it on{packs}; packs, recordings and copies stay together"
