@@ -2,6 +2,7 @@
 
 import logging
 import logging.handlers
+import os
 import threading
 import time
 import traceback
@@ -73,6 +74,13 @@ def run(connection: Connection, data_dir: Path, model: str | None, device: str |
         Worker(connection, places, model, device).loop()
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         pass  # the window is gone
+    except BaseException:
+        log.exception("the engine ends")
+        raise
+    logging.shutdown()
+    # All is committed. A step of a training or a preview in another thread would hold the end up for long, and ending
+    # Python around it aborts ("terminate called without an active exception", torch 2.13).
+    os._exit(0)
 
 
 class Worker:

@@ -126,7 +126,7 @@ class PlanPage(DialogPage):
 
     def show_preview(self, preview: TrainingPreview) -> None:
         """What the plan would learn."""
-        self._can_start = preview.train > 0
+        self._can_start = min(preview.train, preview.validation, preview.test) > 0
         self.preview.show_preview(preview)
         self._fit_button()
 
