@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from soundsearch.errors import TrainingError
-from soundsearch.records import Progress, TrainingOutcome, TrainingPlan, TrainingPreview
+from soundsearch.records import Progress, TrainingOutcome, TrainingPlan, TrainingPreview, TrainingProgress
 
 log = logging.getLogger(__name__)
 
@@ -115,11 +115,23 @@ def _apart(steps: Generator[Progress, None, R]) -> Generator[Progress, None, R]:
             is_over, value = step.result()
             if is_over:
                 return cast(R, value)
-            progress = cast(Progress, value)
+            progress = _with_what_is_known(cast(Progress, value), progress)
             yield progress
     finally:
         thread.submit(steps.close)
         thread.shutdown(wait=False)
+
+
+def _with_what_is_known(now: Progress, before: Progress) -> Progress:
+    """Numbers stay until there are newer ones: of several steps in a tenth of a second only one is told."""
+    if not isinstance(now, TrainingProgress) or not isinstance(before, TrainingProgress) or now.phase != before.phase:
+        return now
+    return replace(
+        now,
+        loss=before.loss if now.loss is None else now.loss,
+        validation=before.validation if now.validation is None else now.validation,
+        eta_s=before.eta_s if now.eta_s is None else now.eta_s,
+    )
 
 
 def _step(steps: Generator[Progress, None, R]) -> tuple[bool, Progress | R]:

@@ -186,13 +186,18 @@ class Training(QObject):
         if progress == self._last:
             return
         if isinstance(progress, TrainingProgress) and (progress.loss, progress.validation) != (None, None):
-            known = next((p.validation for p in reversed(self._points) if p.validation is not None), None)
-            # The last measurement is told with every step until there is another: it is one point.
-            self._points.append(
-                Point(progress.done, progress.loss, None if progress.validation == known else progress.validation)
-            )
+            self._note(progress)
         self._last = progress
         self.dialog.run_page.show_progress(progress, self._points, paused=self._paused)
+
+    def _note(self, progress: TrainingProgress) -> None:
+        """One point for each step. A measurement is told with every step until there is another: it belongs to one."""
+        points = self._points
+        known = next((p.validation for p in reversed(points) if p.validation is not None), None)
+        found = None if progress.validation == known else progress.validation
+        if points and points[-1].step == progress.done:
+            found = points.pop().validation if found is None else found
+        points.append(Point(progress.done, progress.loss, found))
 
     def _job_paused(self, job: Job, paused: bool) -> None:
         if job == self._job:

@@ -93,7 +93,7 @@ class ResultPage(DialogPage):
         self._theme = theme
         self._model = self._report = ""
         self.title = label(role="title")
-        self.reason = label()
+        self.reason = label(tone="warn")
         self.bars = GainBars(theme)
         self.gain = label()
         self.forgotten = label()
@@ -132,8 +132,7 @@ class ResultPage(DialogPage):
         helped = outcome.offered
         self.title.setText(f"“{name}” finds your sounds better" if helped else f"“{name}” is not recommended")
         self.reason.setText(outcome.reason)
-        self.reason.setVisible(bool(outcome.reason))
-        _set(self.reason, "tone", "" if helped else "warn")
+        self.reason.setVisible(not helped)  # else the title and the bars say it
         self.bars.show_gain(outcome.before, outcome.after, outcome.gain)
         self.gain.setText(gain_in_words(outcome.gain))
         self.forgotten.setText(forgotten_in_words(outcome.control_before, outcome.control_after))
@@ -154,13 +153,20 @@ class ResultPage(DialogPage):
 
 def gain_in_words(gain: tuple[float, float, float]) -> str:
     """The difference and how sure it is: "22 points more; in 19 of 20 cases between 15 and 29 more"."""
-    value, low, high = (round(100 * number) for number in gain)
+    value, low, high = (100 * number for number in gain)
     if low > 0:
-        return f"{value} points more; with 95 % certainty between {low} and {high}."
+        return f"{_points(value)} points more; with 95 % certainty between {_points(low)} and {_points(high)}."
     if high < 0:
-        return f"{-value} points less; with 95 % certainty between {-high} and {-low}."
-    between = f"between {-low} less and {high} more" if low < 0 else f"between {low} and {high} more"
-    return f"That may be chance: with 95 % certainty it is {between}. More clips would tell."
+        return f"{_points(-value)} points less; with 95 % certainty between {_points(-high)} and {_points(-low)}."
+    less = f"{_points(-low)} less" if low < 0 else "nothing"
+    return (
+        f"That may be chance: with 95 % certainty it is between {less} and {_points(high)} more. More clips would tell."
+    )
+
+
+def _points(value: float) -> str:
+    """Tenths where they matter."""
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
 
 
 def forgotten_in_words(before: float, after: float) -> str:

@@ -111,8 +111,8 @@ class PreviewPanel(QWidget):
 
     def _show_examples(self, shown: bool) -> None:
         """Where there are none the words stay at the top."""
-        self.examples.setVisible(shown)
         self._column.setStretch(self._column.count() - 1, 0 if shown else 1)
+        self.examples.setVisible(shown)  # after the stretch, which by itself lays nothing out
 
     def _dress(self) -> None:
         for line in self._lines:

@@ -22,7 +22,14 @@ from soundsearch.engine.service import Engine
 from soundsearch.engine.training import HIDDEN, STALE_S, folder_name
 from soundsearch.errors import ModelError, TrainingError
 from soundsearch.model.bundle import Bundle, write_manifest
-from soundsearch.records import Progress, Query, TrainingOutcome, TrainingPlan, TrainingPreview
+from soundsearch.records import (
+    Progress,
+    Query,
+    TrainingOutcome,
+    TrainingPlan,
+    TrainingPreview,
+    TrainingProgress,
+)
 from soundsearch.settings import Places
 from tests.bundles import tiny, write_tone
 from tests.engine.conftest import OpenEngine, run_scan, state
@@ -263,7 +270,8 @@ class FakeTrainer(ModuleType):
         self.bases.append(base)
         self.wait()
         for step in range(5):
-            yield Progress("train", step, 5, "steps")
+            loss = 3 - step / 10 if step % 2 else None
+            yield TrainingProgress("train", step, 5, "steps", loss=loss, validation=0.4 if step == 2 else None)
             (out / f"half-made {step}").write_text("x")
             if self.error and step == 3:
                 raise self.error
@@ -330,6 +338,14 @@ def test_a_step_that_takes_long_keeps_nobody_waiting(engine: Engine, trainer: Fa
     assert left(engine) != []
     go_on.set()
     assert soon(lambda: left(engine) == [])
+
+
+def test_numbers_stay_until_there_are_newer_ones(engine: Engine, trainer: FakeTrainer) -> None:
+    trainer.wait = lambda: time.sleep(0.01)
+    told = [p for p in engine.train(TrainingPlan("mine")) if isinstance(p, TrainingProgress)]
+    assert {(p.done, p.loss, p.validation) for p in told} == {
+        (0, None, None), (1, 2.9, None), (2, 2.9, 0.4), (3, 2.7, 0.4), (4, 2.7, 0.4)
+    }  # fmt: skip
 
 
 def test_every_step_is_told_in_order(engine: Engine, trainer: FakeTrainer) -> None:
