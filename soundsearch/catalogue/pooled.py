@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FORMAT = 1  # of this file; another is thrown away
-DEFAULT_LIMIT_BYTES = 4_000_000_000  # 1.2 million clips of a tower of 768 numbers
+DEFAULT_LIMIT_BYTES = 4_000_000_000  # 360,000 clips of the starter, measured at 11 kB each
 _CHUNK = 500  # digests in one statement
 # Rows of 3 kB would fill three quarters of SQLite's usual page and waste the rest.
 _PAGE_BYTES = 16_384

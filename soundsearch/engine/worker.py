@@ -232,6 +232,8 @@ class Worker:
             case RevertModel():
                 return self._change_model(engine, engine.revert_model)
             case RemoveModel(name):
+                if any(job.is_training for job in self._jobs):  # it may be what learns
+                    raise ModelError("A training is running.", "Wait until it ends, or stop it; then delete models.")
                 return engine.remove_model(name)
             case ListFolders():
                 return engine.folders()

@@ -11,7 +11,7 @@ def is_personal(manifest: dict[str, Any]) -> bool:
 def describe(manifest: dict[str, Any]) -> str:
     """On what it was trained and how well it does, in two sentences; what the manifest lacks is left out."""
     own = manifest["personal"]
-    clips, tags = _clips(own.get("clips")), own.get("tag_count") or len(own.get("tags") or ())
+    clips, tags = _number(own.get("clips")), _number(own.get("tag_count")) or _number(own.get("tags"))
     words = ["Your sounds"]
     if clips:
         words.append(f": {clips:,} {'clip' if clips == 1 else 'clips'}")
@@ -31,10 +31,12 @@ def why_not(manifest: dict[str, Any]) -> str:
     return str(own.get("reason") or "It did not get better.")
 
 
-def _clips(value: Any) -> int:
-    """A number, or the numbers of the parts."""
+def _number(value: Any) -> int:
+    """A count, the counts of parts together, or the length of a list; 0 for anything else."""
     if isinstance(value, dict):
-        return sum(_clips(part) for part in value.values())
+        return sum(_number(part) for part in value.values())
+    if isinstance(value, list):
+        return len(value)
     return value if isinstance(value, int) else 0
 
 

@@ -16,6 +16,7 @@ from soundsearch.engine.messages import (
     JobStopped,
     ListModels,
     PreviewTraining,
+    RemoveModel,
     Reply,
     RevertModel,
     Scan,
@@ -70,6 +71,7 @@ def test_train_use_and_go_back_while_searches_are_answered(talk: Talk, home: Pat
     job = talk.ask(StartTraining(PLAN)).value
     refused = talk.ask(StartTraining(PLAN))
     assert isinstance(refused, Failed) and "running already" in refused.message
+    assert isinstance(talk.ask(RemoveModel("any")), Failed)
     slowest, answered = 0.0, 0
     ended = None
     while ended is None:
