@@ -198,6 +198,7 @@ class ModelInfo:
     licence: str = ""
     recommended: bool = False
     personal: bool = False  # trained on the user's own sounds
+    summary: str = ""  # of a personal model: on what and how well, in a few words
     reason: str = ""  # why a personal model is not recommended, "" if it may be used without second thoughts
     report: str = ""  # path of a personal model's report
 

@@ -82,7 +82,7 @@ def model_items(
         return (Item("Looking for models"),)
     installed = tuple(
         Item(
-            f"{m.title} · not recommended" if m.reason else m.title,
+            (f"{m.title} · not recommended" if m.reason else m.title) + (f"\t{m.summary}" if m.summary else ""),
             _nothing if m.active else partial(use, m.name),
             checked=m.active,
             tip=f"{m.description}\n{m.reason}".strip(),

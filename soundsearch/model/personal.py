@@ -11,16 +11,17 @@ def is_personal(manifest: dict[str, Any]) -> bool:
 def describe(manifest: dict[str, Any]) -> str:
     """On what it was trained and how well it does, in two sentences; what the manifest lacks is left out."""
     own = manifest["personal"]
-    clips, tags = _number(own.get("clips")), _number(own.get("tag_count")) or _number(own.get("tags"))
-    words = ["Your sounds"]
-    if clips:
-        words.append(f": {clips:,} {'clip' if clips == 1 else 'clips'}")
-        if tags:
-            words.append(f", {tags:,} {'tag' if tags == 1 else 'tags'}")
-    before, after = _share(own.get("before")), _share(own.get("after"))
-    if before is not None and after is not None:
-        words.append(f". Finds them {before:.0%} → {after:.0%} (mAP@10)".replace("%", " %"))
-    return "".join(words) + "."
+    tags = _number(own.get("tag_count")) or _number(own.get("tags"))
+    about = ", ".join(_count(n, noun) for n, noun in ((_number(own.get("clips")), "clip"), (tags, "tag")) if n > 0)
+    shares = _shares(own)
+    return f"Your sounds{f': {about}' if about else ''}.{f' Finds them {shares} (mAP@10).' if shares else ''}"
+
+
+def summary(manifest: dict[str, Any]) -> str:
+    """The same in a few words, for a menu: "412 clips · 41 % → 63 %"."""
+    own = manifest["personal"]
+    clips = _number(own.get("clips"))
+    return " · ".join(words for words in (_count(clips, "clip") if clips > 0 else "", _shares(own)) if words)
 
 
 def why_not(manifest: dict[str, Any]) -> str:
@@ -38,6 +39,15 @@ def _number(value: Any) -> int:
     if isinstance(value, list):
         return len(value)
     return value if isinstance(value, int) else 0
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun if n == 1 else noun + 's'}"
+
+
+def _shares(own: dict[str, Any]) -> str:
+    before, after = _share(own.get("before")), _share(own.get("after"))
+    return "" if before is None or after is None else f"{100 * before:.0f} % → {100 * after:.0f} %"
 
 
 def _share(value: Any) -> float | None:

@@ -9,7 +9,7 @@ from soundsearch.errors import ModelError
 from soundsearch.model.bundle import MANIFEST, Bundle, write_manifest
 from soundsearch.model.download import download
 from soundsearch.model.hub import HUB_MODELS, HubModel, hub_model
-from soundsearch.model.personal import describe, is_personal, why_not
+from soundsearch.model.personal import describe, is_personal, summary, why_not
 from soundsearch.records import ModelInfo, Progress
 from soundsearch.settings import resource
 
@@ -158,6 +158,7 @@ class ModelStore:
             bundle.licence,
             recommended,
             personal=is_own,
+            summary=summary(bundle.manifest) if is_own else "",
             reason=why_not(bundle.manifest),
             report=str(report) if report.is_file() else "",
         )

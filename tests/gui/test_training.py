@@ -330,7 +330,8 @@ def test_kept_for_later_it_is_in_the_menu_of_models(qtbot: Any, open_window: Ope
     qtbot.mouseClick(dialog.result_page.keep, Qt.MouseButton.LeftButton)
     assert not dialog.isVisible() and not engine.asked(m.UseModel)
     qtbot.waitUntil(lambda: len(window._models) == 3)
-    items = {item.text: item for item in window._model_items()}
+    items = {item.text.split("\t")[0]: item for item in window._model_items()}
+    assert items["My sounds"].text == "My sounds\t412 clips · 41 % → 63 %"
     assert items["My sounds"].tip == MINE.description and items["My sounds"].act
     assert "No gain." in items["Bad · not recommended"].tip
 

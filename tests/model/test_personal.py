@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundsearch.model.personal import describe, is_personal, why_not
+from soundsearch.model.personal import describe, is_personal, summary, why_not
 
 MEASURED = {"text_to_audio": {"map_10": {"value": 0.631, "low": 0.5, "high": 0.7}}}
 
@@ -16,6 +16,7 @@ MEASURED = {"text_to_audio": {"map_10": {"value": 0.631, "low": 0.5, "high": 0.7
         ({"clips": 1, "tags": ["kick"]}, "Your sounds: 1 clip, 1 tag."),
         ({"clips": 1200, "tags": ["a", "b"], "tag_count": 23}, "Your sounds: 1,200 clips, 23 tags."),
         ({"clips": {"train": 300, "test": 112}}, "Your sounds: 412 clips."),
+        ({"tags": ["kick"]}, "Your sounds: 1 tag."),
         (
             {"clips": 412, "tag_count": 23, "before": 0.41, "after": MEASURED},
             "Your sounds: 412 clips, 23 tags. Finds them 41 % → 63 % (mAP@10).",
@@ -25,6 +26,11 @@ MEASURED = {"text_to_audio": {"map_10": {"value": 0.631, "low": 0.5, "high": 0.7
 )
 def test_on_what_and_how_well(entry: dict[str, Any], words: str) -> None:
     assert describe({"personal": entry}) == words
+
+
+def test_the_same_in_a_few_words() -> None:
+    assert summary({"personal": {"clips": 1412, "before": 0.41, "after": MEASURED}}) == "1,412 clips · 41 % → 63 %"
+    assert summary({"personal": {"clips": 1}}) == "1 clip" and summary({"personal": {}}) == ""
 
 
 def test_why_one_is_not_recommended() -> None:
@@ -45,4 +51,5 @@ KEYS = st.sampled_from(["clips", "tags", "tag_count", "before", "after", "offere
 @given(st.dictionaries(KEYS, JSON))
 def test_any_manifest_is_described(entry: dict[str, Any]) -> None:
     assert describe({"personal": entry}).startswith("Your sounds")
+    assert isinstance(summary({"personal": entry}), str)
     assert isinstance(why_not({"personal": entry}), str)
