@@ -44,7 +44,8 @@ from trainer.student import Heard, Student
 
 ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # where only the projection has to run again
 FEW_ALPHAS = (0.25, 0.5, 0.75, 1.0)
-REHEARSED = 32  # everyday sounds of a step
+REHEARSED = 8  # everyday sounds of a step, for each of which a tower has to run
+REHEARSED_POOLED = 32
 ON_THE_LIST = 0.95  # cosine from which an everyday sound is one of the control list's, and is not rehearsed
 MAX_CONTROL_LOSS = 0.01  # of control accuracy, when the blend is chosen
 FEWEST = 5  # clips that a split needs
@@ -227,7 +228,8 @@ class _Fit:
 
         def rehearse(step: int) -> list[Heard]:
             rng = np.random.default_rng([self.config.seed, 2, step])
-            chosen = rng.choice(len(sounds), min(REHEARSED, len(sounds)), replace=False)
+            several = min(REHEARSED_POOLED if self.same_tower else REHEARSED, len(sounds))
+            chosen = rng.choice(len(sounds), several, replace=False)
             return [listen(Draw.of(int(k), (self.config.seed, step, int(k)))) for k in chosen]
 
         return rehearse

@@ -14,6 +14,7 @@ from trainer.augment import add_noise, mix, place, spec_augment, tilt
 from trainer.config import FitConfig
 from trainer.data import Item, load_samples
 
+COMMON_LENGTHS = (0.15, 0.25, 0.4, 0.6, 1.0)  # of the longest that the model takes at once
 CACHE_BYTES = 1 << 30  # of decoded samples that are kept
 
 
@@ -97,8 +98,13 @@ class Listener:
     def _moved(self, samples: FloatArray, rng: np.random.Generator) -> FloatArray:
         """A short clip at another offset of its repetition or of its silence."""
         longest = self.front_end.max_samples
+        if self.front_end.short != "repeatpad":
+            return place(samples, self._common_length(len(samples)), rng)
         if len(samples) >= longest or rng.random() < 0.5:
             return samples
-        if self.front_end.short == "repeatpad":
-            return np.roll(repeat_pad(samples, longest), int(rng.integers(longest)))
-        return place(samples, max(len(samples), self.front_end.min_samples), rng)
+        return np.roll(repeat_pad(samples, longest), int(rng.integers(longest)))
+
+    def _common_length(self, count: int) -> int:
+        """The nearest of a few lengths, so that a batch holds few shapes and a tower runs over many clips at once."""
+        lengths = [round(share * self.front_end.max_samples) for share in COMMON_LENGTHS]
+        return min(lengths, key=lambda length: abs(length - count))

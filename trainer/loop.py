@@ -24,6 +24,8 @@ Validate = Callable[[], Generator[None, None, float]]  # gives text to audio mAP
 Rehearse = Callable[[int], Sequence[Heard]]  # for a step; empty where there is nothing
 Log = Callable[[int, dict[str, float]], None]
 
+SMALL_TOWER = 5_000_000  # weights; what a smaller one keeps of a whole batch for its gradient fits into memory
+LARGE_TOWER_BATCH = 8
 READ_AHEAD = 2  # threads that decode and make features while the towers run
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -76,6 +78,8 @@ class Run:
             torch.manual_seed(config.seed)
             self.heads = MlpHeads(student.dimension).to(student.device)
             groups.append({"params": list(self.heads.parameters()), "lr": config.projection_rate})
+        tower = sum(p.numel() for p in student.dual.audio_model.parameters())
+        self._is_small = config.recipe == "projection" or tower < SMALL_TOWER
         self.rates = [group["lr"] for group in groups]
         betas = (0.9, config.beta2)
         self.optimiser = torch.optim.AdamW(groups, betas=betas, weight_decay=config.weight_decay)
@@ -164,7 +168,7 @@ class Run:
         mine = draws[self.ranks.part(len(draws))]
         aim = targets(draws)
         heard = list(pool.map(self.listen, mine))
-        size = self.config.micro_batch or max(1, len(mine))
+        size = self.config.micro_batch or (len(mine) if self._is_small else LARGE_TOWER_BATCH) or 1
         parts = [slice(at, at + size) for at in range(0, len(heard), size)]
         seed = hash((self.config.seed, self.state.step, self.ranks.rank)) % 2**31
         graphs, kept_cost = [], 0.0
@@ -192,7 +196,7 @@ class Run:
         torch.manual_seed(seed)
         with self._autocast():
             embedded = self.student.embed(heard, self.config.dropout)
-            if self.start is None:
+            if self.start is None or not torch.is_grad_enabled():
                 return embedded, embedded.new_zeros(())
             with torch.no_grad():
                 before = self.start.embed(heard)

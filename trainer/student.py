@@ -29,7 +29,8 @@ class Student:
 
     def __init__(self, dual: DualEncoder, bundle: Bundle, device: torch.device) -> None:
         """Take a model, moved to the device, with the tokenizer and the front end of the bundle it comes from."""
-        self.dual = dual.to(device)
+        # Convolutions over few channels run in two thirds of the time with the channels side by side in memory.
+        self.dual: DualEncoder = dual.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.front_end, self.dimension = bundle.front_end, bundle.dimension
         self.device = device
         self._tokenizer = load_tokenizer(bundle)

@@ -22,6 +22,9 @@ from trainer.recipes import Lesson
 from trainer.student import Student
 
 
+MAX_S = 4.0  # of a clip
+
+
 def drain(steps: Generator[Any, None, Any]) -> Any:
     """Run a generator to its end; returns its value."""
     while True:
@@ -54,13 +57,13 @@ def make_run(
     ranks = ranks or Ranks("cpu")
     student = Student(load_dual(bundle), bundle, ranks.device)
     start = Student(load_dual(bundle), bundle, ranks.device)
-    listener = Listener(items, student.front_end, replace(config, max_s=2.0))
+    listener = Listener(items, student.front_end, replace(config, max_s=MAX_S))
 
     def listen(draw: Draw) -> Any:
         return listener.whole(draw.index) if plain else listener.changed(draw.index, draw.seed, draw.partner)
 
     if config.recipe == "projection":
-        gallery = drain(Gallery.hear(items, start, replace(config, max_s=2.0), print))
+        gallery = drain(Gallery.hear(items, start, replace(config, max_s=MAX_S), print))
 
         def listen(draw: Draw) -> Any:
             return torch.from_numpy(gallery.pooled[draw.index][0])
