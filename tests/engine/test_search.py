@@ -170,7 +170,7 @@ def test_the_model_before_answers_until_the_new_one_has_heard_as_much(
     run_scan(engine, library)
     changed = engine.rank(query, 99).similarity
     assert len(changed) == 13 and not np.array_equal(changed, expected)
-    assert load(places.settings) == Settings(model=new)
+    assert load(places.settings) == Settings(model=new, model_before=str(tiny_model))
     engine.use_model(str(tiny_model))  # the way back needs no scan
     np.testing.assert_array_equal(engine.rank(query, 99).similarity, expected)
     engine.close()
