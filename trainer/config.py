@@ -37,9 +37,7 @@ class FitConfig:
     patience: int = 5  # evaluations without a better one before it stops
     # Batches
     batch_size: int = 256  # clips of one contrastive comparison, over all devices together
-    micro_batch: int = (
-        0  # clips in the towers at once, the rest by GradCache; 0 goes by the tower
-    )
+    micro_batch: int = 0  # clips in the towers at once, the rest by GradCache; 0 goes by the tower
     accumulate: int = 1  # batches of one step of the optimiser
     per_tag: int = 0  # clips with the same rarest tag in a batch, at most; 0 is no limit
     balanced: bool = True  # rare tags are drawn more often; else every clip once an epoch
@@ -102,11 +100,11 @@ class FitConfig:
 RECIPES: dict[str, dict[str, Any]] = {
     "projection": {"dropout": 0.2, "keep": 1.0, "rehearse": 10.0, "mix_share": 0.0},
     "lora": {
-        "steps": 150, "batch_size": 64, "tower_rate": 3e-4, "projection_rate": 3e-4, "keep": 1.0,
+        "steps": 100, "evaluate_every": 20, "batch_size": 64, "tower_rate": 3e-4, "projection_rate": 3e-4, "keep": 1.0,
         "rehearse": 10.0,
     },
     "last-stage": {
-        "steps": 150, "batch_size": 64, "tower_rate": 3e-5, "projection_rate": 3e-4, "keep": 1.0,
+        "steps": 100, "evaluate_every": 20, "batch_size": 64, "tower_rate": 3e-5, "projection_rate": 3e-4, "keep": 1.0,
         "layer_decay": 0.7, "drop_path": 0.1, "rehearse": 10.0,
     },
     "full": {

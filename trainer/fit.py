@@ -30,7 +30,7 @@ from trainer import proof, report
 from trainer.bundles import blend, write_tuned
 from trainer.captions.writer import CaptionWriter, caption_writer
 from trainer.checkpoint import Checkpoint
-from trainer.config import RUN_FOLDER, FitConfig
+from trainer.config import CHECKPOINT, RUN_FOLDER, FitConfig
 from trainer.control import control_items, control_prompts, control_truth
 from trainer.data import Item
 from trainer.draw import Draw, Planner
@@ -341,7 +341,7 @@ class _Fit:
             "made": datetime.date.today().isoformat(),
             "report": "report.html",
         }
-        self.job.out.mkdir(parents=True, exist_ok=True)
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
         report.write(self.job.out, result)
         write_tuned(
             self.job.out,

@@ -19,8 +19,8 @@ from trainer.listen import Listener
 from trainer.loop import Run
 from trainer.parallel import Ranks
 from trainer.recipes import Lesson
+from trainer.sources import collect
 from trainer.student import Student
-
 
 MAX_S = 4.0  # of a clip
 
@@ -35,10 +35,10 @@ def drain(steps: Generator[Any, None, Any]) -> Any:
 
 
 def demo_items(count: int) -> list[Item]:
-    """Clips of the demo library with their folder and name as tags, spread over its folders."""
-    files = sorted(path for path in resource("demo").rglob("*") if path.suffix in (".ogg", ".flac", ".wav", ".mp3"))
-    step = len(files) // count
-    return [Item(str(f), (), tags=(f.parent.name.lower(), f.stem.lower())) for f in files[::step][:count]]
+    """Clips of the demo library, each with other tags, spread over its folders."""
+    distinct = {tuple(sorted(item.tags)): item for item in collect(resource("demo")).items if item.tags}
+    items = list(distinct.values())
+    return items[:: len(items) // count][:count]
 
 
 def make_run(
