@@ -77,7 +77,7 @@ def dual(audio: str, text: str, *, seed: int = 0) -> DualEncoder:
     """Build one of AUDIO_TOWERS beside one of TEXT_TOWERS, with 32 dimensions and random weights; see `dual_table`."""
     torch.manual_seed(seed)
     model = DualEncoder(dual_table(audio, text)).eval()
-    _spread(model.text_model, model.text_projection)
+    spread(model.text_model, model.text_projection)
     return model
 
 
@@ -143,7 +143,7 @@ def small_library(folder: Path, clips: int = 12) -> Path:
     return folder
 
 
-def _spread(*parts: torch.nn.Module) -> None:
+def spread(*parts: torch.nn.Module) -> None:
     """Fresh weights are so small that every text gets nearly the same embedding; these spread."""
     with torch.no_grad():
         for parameter in (parameter for part in parts for parameter in part.parameters()):
@@ -155,7 +155,7 @@ def save_clap(folder: Path, config: ClapConfig, *, fused: bool, seed: int = 0) -
     torch.manual_seed(seed)
     """Save a checkpoint of transformers' own in the hub's format, with random weights."""
     model = ClapModel(config).eval()
-    _spread(model.text_model, model.text_projection)
+    spread(model.text_model, model.text_projection)
     model.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(
         json.dumps(

@@ -35,6 +35,7 @@ class Run:
 
     Attributes:
         state: Where it stands; saved between steps.
+        is_small: Whether what runs is small enough for whole batches, and too small to gain by several threads.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Run:
             self.heads = MlpHeads(student.dimension).to(student.device)
             groups.append({"params": list(self.heads.parameters()), "lr": config.projection_rate})
         tower = sum(p.numel() for p in student.dual.audio_model.parameters())
-        self._is_small = config.recipe == "projection" or tower < SMALL_TOWER
+        self.is_small = config.recipe == "projection" or tower < SMALL_TOWER
         self.rates = [group["lr"] for group in groups]
         betas = (0.9, config.beta2)
         self.optimiser = torch.optim.AdamW(groups, betas=betas, weight_decay=config.weight_decay)
@@ -168,7 +169,7 @@ class Run:
         mine = draws[self.ranks.part(len(draws))]
         aim = targets(draws)
         heard = list(pool.map(self.listen, mine))
-        size = self.config.micro_batch or (len(mine) if self._is_small else LARGE_TOWER_BATCH) or 1
+        size = self.config.micro_batch or (len(mine) if self.is_small else LARGE_TOWER_BATCH) or 1
         parts = [slice(at, at + size) for at in range(0, len(heard), size)]
         seed = hash((self.config.seed, self.state.step, self.ranks.rank)) % 2**31
         graphs, kept_cost = [], 0.0

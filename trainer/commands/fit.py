@@ -71,6 +71,8 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     config = config_of(options)
     import os
 
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait for each other leave the cores to others
+
     import torch
 
     from trainer.fit import Job, fit
@@ -98,9 +100,10 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         source=f"{len(found.items):,} clips of {Path(options.source).absolute().name}",
         problems=found.problems,
     )
-    # Clips are heard several at a time, each on one thread; a tower in training takes all.
-    torch.set_num_threads(1 if config.recipe == "projection" else os.cpu_count() or 1)
-    result: dict[str, Any] = _drive(fit(job, config, resume=options.resume, device=options.device), out, say)
+    torch.set_num_threads(1)
+    threads = os.cpu_count() or 1
+    steps = fit(job, config, resume=options.resume, device=options.device, threads=threads)
+    result: dict[str, Any] = _drive(steps, out, say)
     return result
 
 
