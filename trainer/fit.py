@@ -26,7 +26,7 @@ from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import load_dual
 from soundsearch.records import FloatArray, TrainingProgress
 from soundsearch.settings import resource
-from trainer import proof, report
+from trainer import proof, report, shards
 from trainer.bundles import blend, write_tuned
 from trainer.captions.writer import CaptionWriter, caption_writer
 from trainer.checkpoint import Checkpoint
@@ -40,6 +40,7 @@ from trainer.loop import Log, Rehearse, Run
 from trainer.parallel import Ranks
 from trainer.recipes import Lesson
 from trainer.splits import split
+from trainer.streaming import StreamPlanner
 from trainer.student import Heard, Student
 
 ALPHAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # where only the projection has to run again
@@ -64,6 +65,7 @@ class Job:
         title: What the window will call it.
         source: Where the clips come from, in words.
         problems: What is known to be wrong with them already.
+        stream: Shards to train on, where they are too large to be held; then `items` are the held-out clips.
     """
 
     items: tuple[Item, ...]
@@ -73,6 +75,7 @@ class Job:
     title: str
     source: str
     problems: tuple[str, ...] = ()
+    stream: tuple[Path, ...] = ()
 
 
 def fit(job: Job, config: FitConfig, *, resume: bool = False, device: str = "auto", threads: int = 1) -> Steps:
@@ -132,6 +135,11 @@ class _Fit:
         self.problems = list(job.problems)
         self.start = Student(load_dual(job.base), job.base, ranks.device)
         self.same_tower = config.recipe == "projection"
+        if job.stream and self.same_tower:
+            raise TrainingError(
+                "The recipe projection needs clips that can be held in memory.",
+                "These shards are too large: take --recipe lora, last-stage, full or scratch.",
+            )
         self.folder = job.out / RUN_FOLDER
 
     def run(self, resume: bool) -> Steps:
@@ -145,11 +153,17 @@ class _Fit:
         control = _Control(
             (yield from Gallery.hear(control_items(), self.start, config, self.problems.append, "control"))
         )
-        planner = Planner(train.items, writer, config)
         student = Student(copy.deepcopy(self.start.dual), self.job.base, self.ranks.device)
         lesson = Lesson(student.dual, config)
         state = self._state(heard.items, resume)
-        listen = (yield from self._views(train)) if self.same_tower else _changed(train.listener)
+        planner: Planner | StreamPlanner
+        if self.job.stream:
+            front_end = self.start.front_end
+            planner = StreamPlanner(self.job.stream, writer, config, self.ranks, front_end, self.problems.append)
+            listen: Callable[[Draw], Heard] = planner.listen
+        else:
+            planner = Planner(train.items, writer, config)
+            listen = (yield from self._views(train)) if self.same_tower else _changed(train.listener)
         rehearse = yield from self._rehearsal(control)
 
         def validate() -> Generator[None, None, float]:
@@ -180,7 +194,9 @@ class _Fit:
         return result
 
     def _split(self, heard: Gallery) -> dict[str, Gallery]:
-        """The clips by what they are for; none may be missing."""
+        """The clips by what they are for; none may be missing. Those of a stream lie in folders already."""
+        if self.job.stream:
+            return self._parts(heard)
         if len(heard) < 3 * FEWEST:
             raise TrainingError(
                 f"Only {len(heard)} clips can be used; a model that is to be proven needs at least {3 * FEWEST}.",
@@ -190,16 +206,20 @@ class _Fit:
         made = split(heard.items, self.start.place(heard.pooled), seed=self.config.seed, **shares)
         self.problems += [*(str(leak) for leak in made.leaks), *made.notes]
         heard = heard.with_items(made.items)
-        parts = {
-            name: heard.part([k for k, item in enumerate(heard.items) if item.split == name])
-            for name in ("train", "validation", "test")
-        }
+        parts = self._parts(heard)
         if small := [name for name, part in parts.items() if len(part) < FEWEST]:
             raise TrainingError(
                 f"The clips fall into too few groups: {len(parts[small[0]])} of them are left for {small[0]}.",
                 "Clips of one pack or recording stay together: add clips from other packs.",
             )
         return parts
+
+    @staticmethod
+    def _parts(heard: Gallery) -> dict[str, Gallery]:
+        return {
+            name: heard.part([k for k, item in enumerate(heard.items) if item.split == name])
+            for name in ("train", "validation", "test")
+        }
 
     def _views(self, train: Gallery) -> Generator[TrainingProgress, None, Callable[[Draw], Heard]]:
         """Pool some hearings of each clip beforehand, so that a step costs next to nothing."""
@@ -281,6 +301,10 @@ class _Fit:
 
     def _about(self, parts: dict[str, Gallery], writer: CaptionWriter, state: Checkpoint) -> dict[str, Any]:
         job, config = self.job, self.config
+        clips = {name: len(part) for name, part in parts.items()}
+        if job.stream:
+            clips["train"] = sum(shards.count(str(shard)) for shard in job.stream)
+        shown = parts["train"] if len(parts["train"]) else parts["validation"]
         tags = Counter(tag for part in parts.values() for item in part.items for tag in item.tags or (item.label,))
         return {
             "bundle": str(job.out),
@@ -290,11 +314,11 @@ class _Fit:
             "source": job.source,
             "seed": config.seed,
             "device": str(self.ranks.device),
-            "clips": {name: len(part) for name, part in parts.items()},
+            "clips": clips,
             "tags": [[tag, count] for tag, count in tags.most_common() if tag],
             "problems": [*self.problems, *writer.notes()],
             "history": state.history,
-            "examples": [{"path": item.path, "texts": list(writer.texts(item))} for item in parts["train"].items[:8]],
+            "examples": [{"path": item.path, "texts": list(writer.texts(item))} for item in shown.items[:8]],
             "settings": asdict(config),
         }
 

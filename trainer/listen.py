@@ -21,12 +21,14 @@ CACHE_BYTES = 1 << 30  # of decoded samples that are kept
 class Listener:
     """Hears items through a front end. May be called from several threads."""
 
-    def __init__(self, items: Sequence[Item], front_end: FrontEnd, config: FitConfig) -> None:
-        """Take what may be heard; nothing is decoded yet."""
+    def __init__(
+        self, items: Sequence[Item], front_end: FrontEnd, config: FitConfig, known: Sequence[FloatArray] = ()
+    ) -> None:
+        """Take what may be heard, and, where they are decoded already, the samples of all; else nothing is decoded."""
         self._items, self._config = items, config
         self.front_end = front_end
-        self._kept: dict[int, FloatArray] = {}
-        self._bytes = 0
+        self._kept = dict(enumerate(known))
+        self._bytes = sum(samples.nbytes for samples in known)
 
     def part(self, indices: Sequence[int]) -> "Listener":
         """A listener to some of the items; what was decoded is shared."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from soundsearch.errors import TrainingError
+from soundsearch.errors import DecodeError, TrainingError
 from soundsearch.records import TrainingProgress
 from trainer.checkpoint import Checkpoint
 from trainer.config import FitConfig
@@ -17,6 +17,7 @@ from trainer.draw import Draw, Planner, Targets, targets
 from trainer.loss import MlpHeads, contrastive
 from trainer.parallel import Ranks
 from trainer.recipes import Lesson, rate_at
+from trainer.streaming import StreamPlanner
 from trainer.student import Heard, Student
 
 Listen = Callable[[Draw], Heard]
@@ -41,7 +42,7 @@ class Run:
     def __init__(
         self,
         config: FitConfig,
-        planner: Planner,
+        planner: Planner | StreamPlanner,
         listen: Listen,
         student: Student,
         lesson: Lesson,
@@ -113,6 +114,11 @@ class Run:
         except GeneratorExit:
             self.save()
             raise
+        except DecodeError as err:
+            self.save()
+            raise TrainingError(
+                f"A clip cannot be read any more: {err.message}.", "Bring its drive back, and go on with --resume."
+            ) from err
         self.save()
 
     def save(self) -> None:

@@ -246,7 +246,7 @@ def items(source: str, on_problem: OnProblem) -> list[Item]:
 
 
 def stream(
-    source: str,
+    source: str | Sequence[Path],
     *,
     seed: int,
     epoch: int,
@@ -259,7 +259,7 @@ def stream(
     """Items of one epoch, shuffled by seed and epoch; every item goes to one rank.
 
     Args:
-        source: See `shards_of`.
+        source: See `shards_of`; or the shards themselves.
         seed: Of the order.
         epoch: Each has its own order.
         on_problem: Told of damaged shards and members; they are skipped.
@@ -271,7 +271,7 @@ def stream(
     Raises:
         TrainingError: If there are no shards.
     """
-    shards = shards_of(source)
+    shards = shards_of(source) if isinstance(source, str) else list(source)
     order = np.random.default_rng([seed, epoch]).permutation(len(shards))
     by_shard = len(shards) >= ranks
     chosen = [shards[k] for k in (order[rank::ranks] if by_shard else order)]

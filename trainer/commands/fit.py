@@ -77,13 +77,14 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
 
     from trainer.fit import Job, fit
     from trainer.start import START_FOLDER, installed, new_towers
+    from trainer.streaming import held_out
 
     places = Places(options.data_dir) if options.data_dir else Places.default()
     title = options.name or Path(options.source).absolute().name or "My sounds"
     out = options.out or places.models / _file_name(title)
     found = source.collect(options)
-    if found.streamed:
-        raise TrainingError("The shards are too large to hold.", "Streaming needs --recipe scratch or full.")
+    problems = list(found.problems)
+    items, stream = (held_out(options.source, problems.append)) if found.streamed else (found.items, ())
     if options.audio:
         base = new_towers(
             out / RUN_FOLDER / START_FOLDER, options.audio, options.text_tower, options.audio_from, options.text_from,
@@ -92,13 +93,14 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     else:
         base = installed(options.model, places)
     job = Job(
-        items=found.items,
+        items=tuple(items),
         base=base,
         out=out,
         name=out.name,
         title=title,
-        source=f"{len(found.items):,} clips of {Path(options.source).absolute().name}",
-        problems=found.problems,
+        source=f"{'shards' if stream else f'{len(items):,} clips'} of {Path(options.source).absolute().name}",
+        problems=tuple(problems),
+        stream=tuple(stream),
     )
     torch.set_num_threads(1)
     threads = os.cpu_count() or 1
