@@ -100,7 +100,7 @@ class FitConfig:
 RECIPES: dict[str, dict[str, Any]] = {
     "projection": {"dropout": 0.2, "keep": 1.0, "rehearse": 10.0, "mix_share": 0.0},
     "lora": {
-        "steps": 100, "evaluate_every": 20, "batch_size": 64, "tower_rate": 3e-4, "projection_rate": 3e-4, "keep": 1.0,
+        "steps": 100, "evaluate_every": 20, "batch_size": 64, "tower_rate": 5e-4, "projection_rate": 1e-3, "keep": 1.0,
         "rehearse": 10.0,
     },
     "last-stage": {

@@ -79,6 +79,11 @@ class Planner:
         self._log_weights = np.log(weights, out=np.full(len(items), -np.inf), where=weights > 0)
         self.size = min(config.batch_size, int(usable.sum()))
 
+    @property
+    def texts(self) -> list[str]:
+        """All texts that are drawn, but for those of mixes."""
+        return [text for some in (*self._texts, *self._single) for text in some]
+
     def draws(self, step: int) -> list[Draw]:
         """The batch of a step, all ranks together."""
         rng = np.random.default_rng([self._config.seed, step])

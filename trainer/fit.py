@@ -141,6 +141,7 @@ class _Fit:
                 "These shards are too large: take --recipe lora, last-stage, full or scratch.",
             )
         self.folder = job.out / RUN_FOLDER
+        self.asked: list[str] = []  # texts of all questions
 
     def run(self, resume: bool) -> Steps:
         began, config = time.monotonic(), self.config
@@ -155,6 +156,10 @@ class _Fit:
         )
         student = Student(copy.deepcopy(self.start.dual), self.job.base, self.ranks.device)
         lesson = Lesson(student.dual, config)
+        prompts = [prompt for several in control.prompts.values() for prompt in several]
+        self.asked = [*validation.asked.texts, *test.asked.texts, *prompts]
+        self.start.remember(self.asked)
+        student.remember(self.asked)
         state = self._state(heard.items, resume)
         planner: Planner | StreamPlanner
         if self.job.stream:
@@ -163,6 +168,8 @@ class _Fit:
             listen: Callable[[Draw], Heard] = planner.listen
         else:
             planner = Planner(train.items, writer, config)
+            if config.text == "locked":
+                student.remember(planner.texts)
             listen = (yield from self._views(train)) if self.same_tower else _changed(train.listener)
         rehearse = yield from self._rehearsal(control)
 
@@ -184,7 +191,7 @@ class _Fit:
             close()
         lesson.restore(state.best)
         lesson.finish()
-        student.forget()
+        self._read_again(student)
         blended = yield from self._blend(student, validation, control)
         result = yield from self._prove(student, test, control)
         result |= self._about(parts, writer, state) | {"blend": blended, "seconds": round(time.monotonic() - began, 1)}
@@ -269,7 +276,7 @@ class _Fit:
         alphas = ALPHAS if self.same_tower else FEW_ALPHAS
         for alpha in alphas if self.config.blend < 0 else (self.config.blend,):
             student.dual.load_state_dict(blend(first, last, alpha))
-            student.forget()
+            self._read_again(student)
             audio = yield from _quietly(validation.gallery.embed(student, self.same_tower), "blend")
             found = float(proof.precision(validation.asked, validation.texts(student), audio).mean())
             after = yield from _quietly(control.ask(student, self.same_tower), "blend")
@@ -277,8 +284,14 @@ class _Fit:
         fit_enough = [entry for entry in tried if entry["control"] >= before.accuracy - MAX_CONTROL_LOSS]
         chosen = max(fit_enough, key=lambda entry: entry["validation"]) if fit_enough else tried[0]
         student.dual.load_state_dict(blend(first, last, chosen["alpha"]))
-        student.forget()
+        self._read_again(student)
         return {"alpha": chosen["alpha"], "tried": tried}
+
+    def _read_again(self, student: Student) -> None:
+        """After its weights changed; a text tower that is locked did not."""
+        if self.config.text != "locked":
+            student.forget()
+            student.remember(self.asked)
 
     def _prove(self, student: Student, test: _Exam, control: _Control) -> Steps:
         """Ask the start and the student what neither was trained on."""

@@ -99,12 +99,19 @@ class Student:
 
     def recall(self, texts: Sequence[str]) -> Tensor:
         """Embed texts of a tower that is locked, each once: (n, d), unit rows, without gradients."""
-        new = sorted({text for text in texts if text not in self._locked}, key=len)  # alike in length: little padding
-        with torch.no_grad():
-            for at in range(0, len(new), TEXTS):
-                several = new[at : at + TEXTS]
-                self._locked.update(zip(several, self.read(several), strict=True))
+        with torch.no_grad():  # one by one: in a batch the last digits would depend on what else had to be read
+            for text in texts:
+                if text not in self._locked:
+                    self._locked[text] = self.read([text])[0]
         return torch.stack([self._locked[text] for text in texts])
+
+    def remember(self, texts: Sequence[str]) -> None:
+        """Embed all that is known to be needed, in batches, which is several times faster: always the same ones."""
+        known = sorted(set(texts), key=lambda text: (len(text), text))  # alike in length: little padding
+        with torch.no_grad():
+            for at in range(0, len(known), TEXTS):
+                several = known[at : at + TEXTS]
+                self._locked.update(zip(several, self.read(several), strict=True))
 
     def forget(self) -> None:
         """Drop remembered texts, because the text tower has changed."""

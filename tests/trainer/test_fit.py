@@ -115,16 +115,16 @@ def test_ctrl_c_keeps_the_run_and_resume_ends_it(fitted: dict[str, Any], tmp_pat
     """Stopped by SIGINT while it trains, then resumed: the same losses and model as those of an undisturbed run."""
     out = tmp_path / "broken"
     command = [sys.executable, "-m", "trainer.cli", "fit", str(resource("demo")), *QUICK, "--out", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
     said = []
-    for line in process.stderr:
-        said.append(line)
-        if line.startswith("Training"):
-            process.send_signal(signal.SIGINT)
-            break
-    said += process.stderr.readlines()
-    assert process.wait(120) == 130, said
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("Training"):
+                process.send_signal(signal.SIGINT)
+                break
+        said += process.stderr.readlines()
+        assert process.wait(120) == 130, said
     assert any("--resume" in line for line in said), said
     assert (out / "training" / "checkpoint.pt").exists() and not (out / "soundsearch.json").exists()
     assert subprocess.run([*command, "--quiet", "--resume"], check=False, capture_output=True).returncode == 0
