@@ -1,9 +1,11 @@
 """soundsearch-train fit: a personal model from tagged clips, proven on clips that it never saw."""
 
 import argparse
+import shlex
 import signal
 import time
 from collections.abc import Generator
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -75,38 +77,41 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
 
     import torch
 
+    from trainer.bundles import check_free, only_one
     from trainer.fit import Job, fit
     from trainer.start import START_FOLDER, installed, new_towers
     from trainer.streaming import held_out
 
     places = Places(options.data_dir) if options.data_dir else Places.default()
     title = options.name or Path(options.source).absolute().name or "My sounds"
-    out = options.out or places.models / _file_name(title)
+    out = (options.out or places.models / _file_name(title)).absolute()
+    check_free(out)
     found = source.collect(options)
     problems = list(found.problems)
-    items, stream = (held_out(options.source, problems.append)) if found.streamed else (found.items, ())
-    if options.audio:
-        base = new_towers(
-            out / RUN_FOLDER / START_FOLDER, options.audio, options.text_tower, options.audio_from, options.text_from,
-            places, config.seed, say,
-        )  # fmt: skip
-    else:
-        base = installed(options.model, places)
-    job = Job(
-        items=tuple(items),
-        base=base,
-        out=out,
-        name=out.name,
-        title=title,
-        source=f"{'shards' if stream else f'{len(items):,} clips'} of {Path(options.source).absolute().name}",
-        problems=tuple(problems),
-        stream=tuple(stream),
-    )
-    torch.set_num_threads(1)
-    threads = os.cpu_count() or 1
-    steps = fit(job, config, resume=options.resume, device=options.device, threads=threads)
-    result: dict[str, Any] = _drive(steps, out, say)
-    return result
+    alone = only_one(out) if os.environ.get("RANK", "0") == "0" else nullcontext()  # other ranks belong to the first
+    with alone:
+        items, stream = (held_out(options.source, problems.append)) if found.streamed else (found.items, ())
+        if options.audio:
+            base = new_towers(
+                out / RUN_FOLDER / START_FOLDER, options.audio, options.text_tower, options.audio_from,
+                options.text_from, places, config.seed, say,
+            )  # fmt: skip
+        else:
+            base = installed(options.model, places)
+        job = Job(
+            items=tuple(items),
+            base=base,
+            out=out,
+            name=out.name,
+            title=title,
+            source=f"{'shards' if stream else f'{len(items):,} clips'} of {Path(options.source).absolute().name}",
+            problems=tuple(problems),
+            stream=tuple(stream),
+        )
+        torch.set_num_threads(1)
+        threads = os.cpu_count() or 1
+        steps = fit(job, config, resume=options.resume, device=options.device, threads=threads)
+        return _drive(steps, out, say)
 
 
 def config_of(options: argparse.Namespace) -> FitConfig:
@@ -128,7 +133,7 @@ def _drive(steps: Generator[TrainingProgress, None, dict[str, Any]], out: Path, 
     """Run to the end, and say now and then how far it is; the first Ctrl+C ends it between two steps."""
     stopped: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: _stop(number, stopped))
-    shown, phase = 0.0, ""
+    shown, phase, last = 0.0, "", ""
     try:
         while True:
             progress = next(steps)
@@ -137,9 +142,9 @@ def _drive(steps: Generator[TrainingProgress, None, dict[str, Any]], out: Path, 
                 kept = (out / RUN_FOLDER / CHECKPOINT).exists()
                 say(f"Stopped. The run is kept in {out}; go on with --resume." if kept else "Stopped.")
                 raise KeyboardInterrupt
-            if progress.phase != phase or time.monotonic() - shown > PROGRESS_S:
-                say(_line(progress))
-                shown, phase = time.monotonic(), progress.phase
+            if (progress.phase != phase or time.monotonic() - shown > PROGRESS_S) and (line := _line(progress)) != last:
+                say(line)
+                shown, phase, last = time.monotonic(), progress.phase, line
     except StopIteration as end:
         result: dict[str, Any] = end.value
         return result
@@ -196,4 +201,7 @@ def as_text(result: dict[str, Any]) -> str:
     rows += ["", f"Kept {100 * result['blend']['alpha']:.0f} % of the change, after {result['seconds']:.0f} s."]
     rows.append(f"Model: {result['bundle']}")
     rows.append(f"Report: {Path(result['bundle']) / 'report.html'}")
+    if result["problems"]:
+        rows.append(f"The report also names {len(result['problems'])} things to look at, as: {result['problems'][0]}")
+    rows.append(f"To search with it: soundsearch --model {shlex.quote(result['bundle'])} scan, then search")
     return "\n".join(rows)
