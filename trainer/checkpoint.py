@@ -48,8 +48,9 @@ class Checkpoint:
             part.replace(folder / CHECKPOINT)
         except (OSError, RuntimeError) as err:  # torch raises RuntimeError when the disk is full
             part.unlink(missing_ok=True)
+            why = (isinstance(err, OSError) and err.strerror) or "the disk seems to be full"
             raise TrainingError(
-                f"Cannot save the run in {folder}: {err}.", "Make room, or choose another folder."
+                f"Cannot save the run in {folder}: {why}.", "Make room, or choose another folder."
             ) from err
 
     @classmethod

@@ -82,6 +82,8 @@ class FitConfig:
         for name in ("steps", "evaluate_every", "patience", "accumulate", "views", "checkpoint_every", "lora_rank"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} must be at least 1.", "Correct it.")
+        if self.validation + self.test >= 1:
+            raise TrainingError("validation and test leave nothing to learn from.", "Together they must be below 1.")
         if self.recipe == "projection" and self.mix_share:
             raise TrainingError(
                 "The recipe projection cannot mix clips: they are heard beforehand.", "Set mix_share to 0."

@@ -12,6 +12,8 @@ from accelerate import PartialState
 from torch import Tensor, distributed, nn
 from torch.autograd import Function
 
+from soundsearch.errors import TrainingError
+
 
 class Ranks:
     """The processes of a run: one, unless it was started by torchrun or `accelerate launch`."""
@@ -21,7 +23,14 @@ class Ranks:
 
         Args:
             device: "auto", "cpu", "cuda" or "mps".
+
+        Raises:
+            TrainingError: If this machine has no such device.
         """
+        if (device == "cuda" and not torch.cuda.is_available()) or (
+            device == "mps" and not torch.backends.mps.is_available()
+        ):
+            raise TrainingError(f"This machine has no {device} device that PyTorch can use.", "Leave out --device.")
         self._state = PartialState(cpu=device == "cpu")
         self.device: torch.device = torch.device("cpu") if device == "cpu" else self._state.device
         self.count = int(self._state.num_processes)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from soundsearch.errors import TrainingError
 from soundsearch.records import FloatArray
 from trainer.captions.writer import CaptionWriter
 from trainer.data import BoolArray, Item
@@ -38,6 +39,9 @@ def questions(items: Sequence[Item], writer: CaptionWriter) -> Questions:
 
     A tag is answered by the clips that carry it; a main text that was written from tags by the clips that have all of
     them; the user's own caption by the clips that it was given to. A text that every clip answers asks nothing.
+
+    Raises:
+        TrainingError: If nothing is left to ask.
     """
     tags = [tags_of(item) for item in items]
     answered: dict[str, BoolArray] = {}
@@ -53,7 +57,12 @@ def questions(items: Sequence[Item], writer: CaptionWriter) -> Questions:
             carries = np.array([tags[row] <= some for some in tags])
         answered[texts[0]] = answered.get(texts[0], np.zeros(len(items), bool)) | carries
     kept = {text: carries for text, carries in answered.items() if not carries.all()}
-    return Questions(tuple(kept), np.stack(list(kept.values())) if kept else np.zeros((0, len(items)), bool))
+    if not kept:
+        raise TrainingError(
+            "No tag tells one clip from another: every clip that is held out has all of them.",
+            "Add clips of other sounds, or name these more closely.",
+        )
+    return Questions(tuple(kept), np.stack(list(kept.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +146,15 @@ def verdict(gain: dict[str, float], control_change: float) -> tuple[bool, str]:
     points, low, high = (100 * gain[key] for key in ("value", "low", "high"))
     lost = -100 * control_change
     interval = f"{low:+.1f} to {high:+.1f}"
+    if high < 0:
+        return False, f"It did harm: your sounds are found {-points:.1f} points worse (95 % interval {interval})."
     if control_change <= -MAX_LOSS:
         return False, f"It forgot too much: everyday sounds are recognised {lost:.1f} points less often than before."
     if low <= 0:
+        found = f"{abs(points):.1f} points {'better' if points > 0 else 'worse'}"
         return False, (
-            f"It did not surely help: your sounds are found {points:+.1f} points better, "
-            f"but the interval of that, {interval}, holds zero."
+            f"It did not surely help: your sounds are found {found}, "
+            f"and the true change may be anything from {low:+.1f} to {high:+.1f}."
         )
     return True, f"It helped: your sounds are found {points:+.1f} points better (95 % interval {interval})."
 

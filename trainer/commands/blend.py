@@ -10,10 +10,11 @@ from trainer.commands.talk import Say
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("base", type=Path, help="folder of the model before")
-    parser.add_argument("tuned", type=Path, help="folder of the model after")
+    parser.add_argument("base", help="the model before, by name or folder")
+    parser.add_argument("tuned", help="the model after")
     parser.add_argument("--alpha", type=float, required=True, help="share of the change that is kept, 0 to 1")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new model")
+    parser.add_argument("--data-dir", type=Path, help="where models and settings lie")
 
 
 def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
@@ -24,11 +25,16 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     """
     if not 0 <= options.alpha <= 1:
         raise TrainingError("--alpha must lie between 0 and 1.", "0 is the model before, 1 the model after.")
-    from soundsearch.model.bundle import Bundle
     from soundsearch.model.clap import load_dual
-    from trainer.bundles import blend, write_tuned
+    from soundsearch.settings import Places
+    from trainer.bundles import blend, check_free, write_tuned
+    from trainer.start import installed
 
-    base, tuned = Bundle.open(options.base), Bundle.open(options.tuned)
+    check_free(options.out)
+    places = Places(options.data_dir.absolute()) if options.data_dir else Places.default()
+    base, tuned = installed(options.base, places), installed(options.tuned, places)
+    if options.out.resolve() in (base.folder.resolve(), tuned.folder.resolve()):
+        raise TrainingError("A blend cannot be written over one of its parts.", "Choose another folder with --out.")
     if base.front_end != tuned.front_end:
         raise TrainingError("The two models hear differently.", "Blend a model with one that was trained from it.")
     first, last = load_dual(base), load_dual(tuned).state_dict()

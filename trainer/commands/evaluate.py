@@ -19,7 +19,7 @@ _CELL = 24  # characters of a number with its interval
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("bundle", type=Path, help="model folder")
+    parser.add_argument("bundle", metavar="model", help="model, by name or folder")
     parser.add_argument(
         "data",
         type=Path,
@@ -57,6 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="leave out clips: a file with a name or Freesound or YouTube id on each line, or an overlapping data set",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--data-dir", type=Path, help="where models and settings lie")
     parser.add_argument("--record", action="store_true", help="also write the result into the model's manifest")
 
 
@@ -66,14 +67,16 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     Raises:
         SoundSearchError: If the model or the data cannot be used.
     """
-    from soundsearch.model.bundle import Bundle
     from soundsearch.model.clap import ClapEncoder
+    from soundsearch.settings import Places
     from trainer import exam, protocols
     from trainer.bundles import record
+    from trainer.start import installed
 
     if any("{label}" not in prompt for prompt in options.prompt):
         raise TrainingError("A prompt needs {label}.", 'As in "This is a sound of {label}."')
-    bundle = Bundle.open(options.bundle)
+    places = Places(options.data_dir.absolute()) if options.data_dir else Places.default()
+    bundle = installed(options.bundle, places)
     exams = _exams(options, say)
     encoder = ClapEncoder(bundle, options.device)
     sets = []
@@ -82,7 +85,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         measured = exam.take(one, encoder, say, probe=probe, captions_per_clip=options.captions_per_clip)
         sets.append({"data": one.name, **measured})
         if options.record:
-            record(options.bundle, f"{one.name} {options.split}".strip(), measured)
+            record(bundle.folder, f"{one.name} {options.split}".strip(), measured)
     head = {"model": bundle.name, "bundle_id": bundle.id}
     if options.table:
         row = protocols.row(options.table, {one["data"]: one for one in sets})

@@ -33,7 +33,11 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         SoundSearchError: If it cannot be done.
     """
     from trainer import official
+    from trainer.bundles import check_free
 
+    if not options.checkpoint.is_file():
+        raise TrainingError(f"There is no file {options.checkpoint}.", "Check the path.")
+    check_free(options.out)
     tokenizer = options.tokenizer or _installed_tokenizer(options.data_dir)
     if not (tokenizer / "tokenizer.json").is_file():
         raise TrainingError(
