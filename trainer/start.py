@@ -1,6 +1,8 @@
 """The model that a run starts from: one that is installed, a folder, or new towers, filled with published weights."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -27,7 +29,15 @@ def installed(name: str, places: Places) -> Bundle:
 
 
 def new_towers(
-    folder: Path, audio: str, text: str, audio_from: str, text_from: str, places: Places, seed: int, say: Say
+    folder: Path,
+    audio: str,
+    text: str,
+    audio_from: str,
+    text_from: str,
+    places: Places,
+    seed: int,
+    say: Say,
+    long: Literal["crop", "windows"] = "crop",
 ) -> Bundle:
     """Make a model of two towers and write it to a folder, for a run to start from.
 
@@ -40,6 +50,8 @@ def new_towers(
         places: Where downloads are kept.
         seed: Of the random weights.
         say: Is told what was filled, and what stayed random.
+        long: How a tower without fusion hears what is longer than its window: the middle, or windows over all of it
+            whose embeddings are averaged (the paper's slice and vote). Training takes a random window.
 
     Raises:
         SoundSearchError: If there is no such tower, or its weights cannot be had.
@@ -58,4 +70,7 @@ def new_towers(
     if audio_from:
         say(str(pretrained.fill_audio(dual, pretrained.find(audio_from, home, endpoint, say).path)))
     about = {"name": f"{audio}-{text}", "title": f"{audio} and {text}"}
-    return save_bundle(folder, config, dual.state_dict(), tokenizer_files(words.path), default_front_end(config), about)
+    front_end = default_front_end(config)
+    if front_end.long != "fusion":
+        front_end = replace(front_end, long=long)
+    return save_bundle(folder, config, dual.state_dict(), tokenizer_files(words.path), front_end, about)
