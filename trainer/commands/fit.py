@@ -47,6 +47,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     towers = parser.add_argument_group("new towers, with --recipe scratch")
     towers.add_argument("--audio", help="htsat-tiny-fused, htsat-tiny, htsat-base, cnn14, timm:NAME, ...")
     towers.add_argument("--text-tower", choices=("roberta", "bert", "clip"), default="roberta")
+    towers.add_argument(
+        "--long", choices=("crop", "windows"), default="crop",
+        help="clips longer than 10 s, without fusion: their middle, or the mean of windows (slice and vote)",
+    )  # fmt: skip
     towers.add_argument("--audio-from", default="", help="folder, file or hub name of weights for the audio tower")
     towers.add_argument("--text-from", default="", help="the same for the text tower, with its tokenizer")
     tuning = parser.add_argument_group("settings of the recipe")
@@ -94,7 +98,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         if options.audio:
             base = new_towers(
                 out / RUN_FOLDER / START_FOLDER, options.audio, options.text_tower, options.audio_from,
-                options.text_from, places, config.seed, say,
+                options.text_from, places, config.seed, say, options.long,
             )  # fmt: skip
         else:
             base = installed(options.model, places)
