@@ -68,7 +68,7 @@ def complaints(items: Sequence[Item]) -> list[str]:
     if len(items) < FEW_CLIPS:
         found.append(f"{len(items)} clips are few: expect wide intervals in the proof. {FEW_CLIPS} or more are better.")
     if copies := len(items) - len({item.digest or item.path for item in items}):
-        found.append(f"Copies of other clips: {copies:,}. They stay on one side of the split.")
+        found.append(f"Clips that are copies of others: {copies:,}. They stay on one side of the split.")
     counts = tag_counts(items)
     if rare := [tag for tag, count in counts if count < FEW_TAGGED]:
         found.append(

@@ -18,6 +18,7 @@ BLOCK = 2048  # clips of one matrix product: 16 MB of similarities
 LARGEST_PACK = 0.25  # of all clips; a pack above this is divided: held out it would leave too little to learn from
 READERS = 4  # threads
 CLIPS_WEIGHT = 5.0  # of the number of clips against that of one tag, where groups are placed
+LEAST = 5  # clips that a split needs to say anything: what fit asks for
 _EXAMPLES = 2
 
 
@@ -236,6 +237,19 @@ def _assign(
         counts[part].update(held)
         for k in free[place]:
             given[k] = part
+    _top_up(given, free, [part for part in parts if part != "train"])
+
+
+def _top_up(given: list[str], groups: Sequence[Sequence[int]], parts: Sequence[str]) -> None:
+    """Give each held-out split of a small source the least that it needs, in place: the smallest groups of train."""
+    for part in parts:
+        for members in sorted(groups, key=len):
+            left, held = given.count("train") - len(members), given.count(part)
+            if held >= LEAST or left < LEAST:
+                break
+            if given[members[0]] == "train":
+                for k in members:
+                    given[k] = part
 
 
 def _by_size(groups: Sequence[Sequence[int]], rng: np.random.Generator) -> Callable[[int], tuple[int, float]]:

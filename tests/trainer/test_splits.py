@@ -42,6 +42,13 @@ def test_a_tag_of_one_group_is_there_to_be_learned() -> None:
     assert rare.count("train") >= 3
 
 
+@pytest.mark.parametrize("count", [15, 16, 20, 36])
+def test_a_small_source_still_holds_out_enough_to_prove_something(count: int) -> None:
+    items = [Item(f"{k}", (), tags=(f"tag {k}",), digest=str(k)) for k in range(count)]
+    sizes = Counter(item.split for item in split(items, None, seed=3).items)
+    assert min(sizes[part] for part in PARTS) >= splits.LEAST
+
+
 names = st.sampled_from(["", "", "a", "b", "c", "d"])
 some_items = st.lists(
     st.builds(

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 from transformers import T5ForConditionalGeneration
+from transformers.utils.logging import disable_progress_bar
 
 from soundsearch import settings
 from soundsearch.audio.decode import probe
@@ -195,6 +196,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
     hint = "It needs config.json, tokenizer.json and the weights of a T5."
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        disable_progress_bar()  # type: ignore[no-untyped-call] # what is said on stderr is ours to say
         # from_pretrained reads a pytorch_model.bin with weights_only: tensors, no code.
         loaded: Any = T5ForConditionalGeneration.from_pretrained(
             folder, local_files_only=True, output_loading_info=True

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     from trainer import audit
     from trainer.captions.writer import caption_writer
     from trainer.data import at_least_one
-    from trainer.splits import NAMES, split
+    from trainer.splits import LEAST, NAMES, split
 
     collected = source.collect(options)
     problems = list(collected.problems)
@@ -61,6 +61,12 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     usable = [item for item in heard if item.tags or item.captions or item.label]
     at_least_one(usable)
     placed = split(usable, None, validation=options.validation, test=options.test, seed=options.seed)
+    sizes = {name: sum(item.split == name for item in placed.items) for name in NAMES}
+    if not (enough := collected.streamed or min(sizes.values()) >= LEAST):
+        problems.insert(
+            0,
+            f"Too few to train: fit needs {LEAST} clips to learn from, {LEAST} to choose by and {LEAST} for the proof.",
+        )
     writer = caption_writer(options.captions, seed=options.seed, t5=options.t5)
     picked = _varied(usable)
     writer.prepare(usable if options.to_shards else picked)
@@ -73,7 +79,8 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         "tags": audit.tag_counts(usable),
         "captioned": sum(bool(item.captions) for item in usable),
         "packs": len({item.pack for item in usable if item.pack}),
-        "splits": {name: sum(item.split == name for item in placed.items) for name in NAMES},
+        "splits": sizes,
+        "enough": enough,
         "cleaning": [{**asdict(row), "kept": row.kept} for row in collected.cleaning],
         "captions": options.captions,
         "examples": [{"path": item.path, "tags": item.tags, "texts": writer.texts(item)} for item in picked],
@@ -205,7 +212,7 @@ def _next(result: dict[str, Any], width: int) -> Iterator[str]:
         written = result["shards"]
         clips = sum(written["samples"].values())
         yield f"Wrote {clips:,} clips in {written['shards']:,} shards to {written['folder']}."
-    else:
+    elif result["enough"]:
         yield f"Next: soundsearch-train fit {shlex.quote(shown(result['source']))} --out my-model"
 
 
