@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -36,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    print(json.dumps(result, indent=1) if options.json else options.as_text(result))
+    try:
+        print(json.dumps(result, indent=1) if options.json else options.as_text(result), flush=True)
+    except BrokenPipeError:  # `soundsearch-train prepare … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -150,6 +150,8 @@ def verdict(gain: dict[str, float], control_change: float) -> tuple[bool, str]:
         return False, f"It did harm: your sounds are found {-points:.1f} points worse (95 % interval {interval})."
     if control_change <= -MAX_LOSS:
         return False, f"It forgot too much: everyday sounds are recognised {lost:.1f} points less often than before."
+    if low == high == 0:
+        return False, "It changed nothing that the clips it is proven on could show."
     if low <= 0:
         found = f"{abs(points):.1f} points {'better' if points > 0 else 'worse'}"
         return False, (

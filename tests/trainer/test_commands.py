@@ -1,5 +1,8 @@
 """What the commands refuse before they spend anybody's time."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +59,15 @@ def test_refusals_are_a_sentence_and_a_hint(
     lines = capsys.readouterr().err.splitlines()
     assert said in lines[0] and lines[1].endswith(".") and len(lines) == 2
     assert not (tmp_path / "new").exists()
+
+
+def test_who_reads_only_the_beginning_sees_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    code = "import sys; from trainer import cli; options = ['prepare', sys.argv[1]]; sys.exit(cli.main(options))"
+    demo = Path(__file__).parents[2] / "resources" / "demo" / "Drums"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(demo)], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr and "BrokenPipe" not in ended.stderr

@@ -16,6 +16,7 @@ from soundsearch.settings import Places
 from trainer.commands import source
 from trainer.commands.talk import Say
 from trainer.config import CHECKPOINT, RECIPES, RUN_FOLDER, FitConfig, load, recipe
+from trainer.data import shown
 
 PROGRESS_S = 5.0
 PHASES = {
@@ -205,7 +206,8 @@ def as_text(result: dict[str, Any]) -> str:
     rows += ["", f"Kept {100 * result['blend']['alpha']:.0f} % of the change, after {result['seconds']:.0f} s."]
     rows.append(f"Model: {result['bundle']}")
     rows.append(f"Report: {Path(result['bundle']) / 'report.html'}")
-    if result["problems"]:
-        rows.append(f"The report also names {len(result['problems'])} things to look at, as: {result['problems'][0]}")
+    if problems := result["problems"]:
+        more = f" (and {len(problems) - 1} more: see the report)" if len(problems) > 1 else ""
+        rows.append(f"Look at: {shown(problems[0])}{more}")
     rows.append(f"To search with it: soundsearch --model {shlex.quote(result['bundle'])} scan, then search")
     return "\n".join(rows)
