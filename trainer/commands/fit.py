@@ -116,7 +116,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         torch.set_num_threads(1)
         threads = os.cpu_count() or 1
         steps = fit(job, config, resume=options.resume, device=options.device, threads=threads)
-        return _drive(steps, out, say)
+        return {**_drive(steps, out, say), "installed": not options.out}
 
 
 def config_of(options: argparse.Namespace) -> FitConfig:
@@ -209,5 +209,7 @@ def as_text(result: dict[str, Any]) -> str:
     if problems := result["problems"]:
         more = f" (and {len(problems) - 1} more: see the report)" if len(problems) > 1 else ""
         rows.append(f"Look at: {shown(problems[0])}{more}")
-    rows.append(f"To search with it: soundsearch --model {shlex.quote(result['bundle'])} scan, then search")
+    bundle = Path(result["bundle"])
+    take = f"models use {bundle.name}" if result["installed"] else f"--model {shlex.quote(str(bundle))} scan"
+    rows.append(f"To search with it: soundsearch {take}")
     return "\n".join(rows)
