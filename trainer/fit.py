@@ -251,7 +251,7 @@ class _Fit:
             return None
         demo = resource("demo")
         items = [Item(path=str(path), captions=()) for path in sorted(demo.rglob("*")) if is_audio_name(path.name)]
-        heard = yield from Gallery.hear(items, self.start, self.config, self.problems.append, "control")
+        heard = yield from Gallery.hear(items, self.start, self.config, self.problems.append, "everyday")
         asked = self.start.place(control.gallery.pooled)
         alike = (self.start.place(heard.pooled) @ asked.T).max(axis=1)
         sounds = heard.part([k for k in range(len(heard)) if alike[k] < ON_THE_LIST])

@@ -166,6 +166,7 @@ def test_too_little_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_the_verdict_wants_a_sure_gain_and_little_loss() -> None:
     gain = {"value": 0.05, "low": 0.01, "high": 0.09}
     assert proof.verdict(gain, 0.0)[0] and proof.verdict(gain, -0.019)[0]
+    assert "changed nothing" in proof.verdict({"value": 0.0, "low": 0.0, "high": 0.0}, 0.0)[1]
     for unsure, change in (({**gain, "low": 0.0}, 0.0), (gain, -0.02), ({**gain, "value": -0.1, "low": -0.2}, 0.1)):
         offered, reason = proof.verdict(unsure, change)
         assert not offered and reason.endswith(".")

@@ -22,6 +22,7 @@ PROGRESS_S = 5.0
 PHASES = {
     "listen": "Listening to the clips",
     "control": "Listening to the control list",
+    "everyday": "Listening to everyday sounds, to keep them in place",
     "views": "Listening to changed versions",
     "train": "Training",
     "blend": "Choosing how much of the change to keep",
