@@ -39,7 +39,7 @@ from trainer.listen import Listener
 from trainer.loop import Log, Rehearse, Run
 from trainer.parallel import Ranks
 from trainer.recipes import Lesson
-from trainer.splits import split
+from trainer.splits import LEAST, split
 from trainer.streaming import StreamPlanner
 from trainer.student import Heard, Student
 
@@ -49,7 +49,6 @@ REHEARSED = 8  # everyday sounds of a step, for each of which a tower has to run
 REHEARSED_POOLED = 32
 ON_THE_LIST = 0.95  # cosine from which an everyday sound is one of the control list's, and is not rehearsed
 MAX_CONTROL_LOSS = 0.01  # of control accuracy, when the blend is chosen
-FEWEST = 5  # clips that a split needs
 Steps = Generator[TrainingProgress, None, dict[str, Any]]
 
 
@@ -204,9 +203,9 @@ class _Fit:
         """The clips by what they are for; none may be missing. Those of a stream lie in folders already."""
         if self.job.stream:
             return self._parts(heard)
-        if len(heard) < 3 * FEWEST:
+        if len(heard) < 3 * LEAST:
             raise TrainingError(
-                f"Only {len(heard)} clips can be used; a model that is to be proven needs at least {3 * FEWEST}.",
+                f"Only {len(heard)} clips can be used; a model that is to be proven needs at least {3 * LEAST}.",
                 "Add clips with tags: folders named by what is heard are enough.",
             )
         shares = {"validation": self.config.validation, "test": self.config.test}
@@ -214,7 +213,7 @@ class _Fit:
         self.problems += [*(str(leak) for leak in made.leaks), *made.notes]
         heard = heard.with_items(made.items)
         parts = self._parts(heard)
-        if small := [name for name, part in parts.items() if len(part) < FEWEST]:
+        if small := [name for name, part in parts.items() if len(part) < LEAST]:
             raise TrainingError(
                 f"The clips fall into too few groups: {len(parts[small[0]])} of them are left for {small[0]}.",
                 "Clips of one pack or recording stay together: add clips from other packs.",

@@ -10,9 +10,9 @@ from soundsearch.records import Progress, TrainingOutcome, TrainingPlan, Trainin
 from trainer.captions.writer import CaptionWriter, caption_writer
 from trainer.config import FitConfig, recipe
 from trainer.data import Item
-from trainer.fit import FEWEST, Job, fit
+from trainer.fit import Job, fit
 from trainer.sources import Collected, collect
-from trainer.splits import split
+from trainer.splits import LEAST, split
 
 EXAMPLES = 200  # clips whose texts a preview shows
 
@@ -97,9 +97,9 @@ def _config(plan: TrainingPlan) -> FitConfig:
 
 def _too_few(items: tuple[Item, ...]) -> list[str]:
     usable = sum(1 for item in items if item.tags or item.captions)
-    if usable >= 3 * FEWEST:
+    if usable >= 3 * LEAST:
         return []
-    return [str(TrainingError(f"Only {usable} clips have tags; at least {3 * FEWEST} are needed."))]
+    return [str(TrainingError(f"Only {usable} clips have tags; at least {3 * LEAST} are needed."))]
 
 
 def _examples(items: tuple[Item, ...], writer: CaptionWriter) -> list[tuple[str, tuple[str, ...]]]:

@@ -1,6 +1,7 @@
 """A tiny text tower and a tagger of random weights, so that the trainer runs in seconds and without shared data."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,16 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import ClapTextConfig, ClapTextModelWithProjection
 
 from trainer.distil import synth
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The towers of the tests are too small to gain by several threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
 
 REPOSITORY = Path(__file__).parents[2]
 WORDS = sorted({word for maker in synth.MAKERS for word in maker.__name__.split("_")} | {

@@ -19,6 +19,7 @@ from soundsearch.model.clap import ClapEncoder
 from soundsearch.settings import resource
 from trainer import cli, proof, shards
 from trainer.bundles import blend
+from trainer.commands.fit import _free_folder
 from trainer.data import Item
 from trainer.sources import collect
 
@@ -180,3 +181,13 @@ def test_questions_ask_tags_and_texts_of_what_answers_them() -> None:
     table = dict(zip(asked.texts, asked.relevant.tolist(), strict=True))
     assert table["kick"] == [True, True, False] and table["dry"] == [True, False, False]
     assert table["The sounds of kick and dry"] == [True, False, False]
+
+
+def test_a_finished_model_is_not_written_over(tmp_path: Path) -> None:
+    names = []
+    for _ in range(2):
+        folder = _free_folder(tmp_path, "My  Drums!")
+        names.append(folder.name)
+        folder.mkdir()
+        (folder / "soundsearch.json").write_text("{}")
+    assert [*names, _free_folder(tmp_path, "Starter").name] == ["my-drums", "my-drums-2", "starter-2"]

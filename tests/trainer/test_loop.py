@@ -30,14 +30,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return bundles.dual_bundle(tmp_path_factory.mktemp("start") / "tiny", "htsat-fused", "roberta")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def config(name: str = "full", **changes: Any) -> FitConfig:
     return recipe(name, **{**SHORT, **changes})
 

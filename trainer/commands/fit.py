@@ -1,6 +1,7 @@
 """soundsearch-train fit: a personal model from tagged clips, proven on clips that it never saw."""
 
 import argparse
+import itertools
 import shlex
 import signal
 import time
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from soundsearch.errors import TrainingError
+from soundsearch.model.bundle import MANIFEST
+from soundsearch.model.hub import HUB_MODELS
+from soundsearch.model.store import STARTER
 from soundsearch.records import TrainingProgress
 from soundsearch.settings import Places
 from trainer.commands import source
@@ -90,7 +94,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
 
     places = Places(options.data_dir) if options.data_dir else Places.default()
     title = options.name or Path(options.source).absolute().name or "My sounds"
-    out = (options.out or places.models / _file_name(title)).absolute()
+    out = (options.out or _free_folder(places.models, title)).absolute()
     check_free(out)
     found = source.collect(options)
     problems = list(found.problems)
@@ -183,9 +187,16 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _file_name(title: str) -> str:
+def _free_folder(models: Path, title: str) -> Path:
+    """A folder for a model of that name which no finished model has; one that was broken off is gone on with."""
     kept = "".join(letter if letter.isalnum() else "-" for letter in title.lower())
-    return "-".join(part for part in kept.split("-") if part) or "my-sounds"
+    name = "-".join(part for part in kept.split("-") if part) or "my-sounds"
+    others = {STARTER, *(model.name for model in HUB_MODELS)}
+    for number in itertools.count(1):
+        folder = models / (name if number == 1 else f"{name}-{number}")
+        if folder.name not in others and not (folder / MANIFEST).exists():
+            return folder
+    raise AssertionError("there is always another number")
 
 
 def as_text(result: dict[str, Any]) -> str:
