@@ -14,7 +14,7 @@ import pytest
 # Beside other programs, threads that spin while they wait for each other make a test fifty times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before anything loads torch
 
-import trainer  # noqa: E402, F401 (where torchvision is installed it is mended, before any test imports transformers)
+import trainer  # noqa: F401 (where torchvision is installed it is mended, before any test imports transformers)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
