@@ -30,7 +30,7 @@ from trainer.recipes import NORMS
 from trainer.student import Student
 
 CLIPS = 16
-STEPS = 240
+STEPS = 400
 WINDOW_SAMPLES = 122_000  # 2.5 s: a quarter of the work of 10 s; longer clips are fused, or cut
 IDS = {"roberta": (0, 1, 2), "bert": (1, 0, 2), "clip": (298, 297, 299)}  # start, padding, end
 
