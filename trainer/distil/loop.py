@@ -24,6 +24,7 @@ from trainer.distil.batches import Targets, aim, batches, choices, hear
 from trainer.distil.config import DistilConfig
 from trainer.distil.teacher import untrained_embedding
 from trainer.distil.text import TextTower
+from trainer.recipes import rate_at
 
 MAX_SCALE = 100.0
 WATCH_EVERY = 4  # steps; the variances of all maps cost a sixth of a step
@@ -179,14 +180,7 @@ class Distiller:
 
 
 def _schedule(optimiser: torch.optim.Optimizer, steps: int, warmup: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """Linear warm-up, then half a cosine to 0."""
-
-    def rate(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
-
-    return torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_at(step, steps, warmup))
 
 
 class _SlowStatistics:
