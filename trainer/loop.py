@@ -86,6 +86,7 @@ class Run:
         betas = (0.9, config.beta2)
         self.optimiser = torch.optim.AdamW(groups, betas=betas, weight_decay=config.weight_decay)
         self.scaler = torch.amp.GradScaler(student.device.type, enabled=config.precision == "float16")
+        self._held: dict[str, Tensor] = {}  # statistics as they were before the step that is being done
         if state.step:
             self._restore()
 
@@ -104,7 +105,9 @@ class Run:
                         yield from self._evaluate()
                     if state.step >= config.steps or state.waited >= config.patience:
                         break
+                    self._held = self.lesson.statistics()
                     loss = yield from self._step(pool)
+                    self._held = {}
                     state.step += 1  # weights and count change together: nothing yields in between
                     self._note({"loss": loss, "rate": self.optimiser.param_groups[0]["lr"]})
                     if state.step % config.checkpoint_every == 0:
@@ -112,9 +115,11 @@ class Run:
                     pace = (time.monotonic() - began) / (state.step - done_before)
                     yield self._progress(loss, pace * (config.steps - state.step))
         except GeneratorExit:
+            self.lesson.put_back(self._held)
             self.save()
             raise
         except DecodeError as err:
+            self.lesson.put_back(self._held)
             self.save()
             raise TrainingError(
                 f"A clip cannot be read any more: {err.message}.", "Bring its drive back, and go on with --resume."

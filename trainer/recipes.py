@@ -107,6 +107,18 @@ class Lesson:
             for name, tensor in self._changing():
                 tensor.copy_(state[name])
 
+    def statistics(self) -> dict[str, Tensor]:
+        """A copy of the statistics that already the forward passes of a step change; none where they are frozen."""
+        if self._config.freeze_norm:
+            return {}
+        return {name: tensor.detach().clone() for name, tensor in self.dual.named_buffers()}
+
+    def put_back(self, statistics: dict[str, Tensor]) -> None:
+        """Undo what a step that was broken off did to them."""
+        buffers = dict(self.dual.named_buffers())
+        for name, tensor in statistics.items():
+            buffers[name].copy_(tensor)
+
     def _changing(self) -> Iterator[tuple[str, Tensor]]:
         yield from ((name, p) for name, p in self.dual.named_parameters() if p.requires_grad)
         if not self._config.freeze_norm:
