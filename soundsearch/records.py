@@ -1,7 +1,7 @@
 """The words every room speaks: frozen dataclasses, without behaviour of their own."""
 
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum, IntFlag, StrEnum
 from pathlib import PurePath
 
 import numpy as np
@@ -51,6 +51,15 @@ class Clip:
     modified_ns: int = 0
     tags: tuple[str, ...] = ()
     peaks: bytes = b""
+    favourite: bool = False
+    rating: int = 0  # stars, 1 to 5; 0 for none
+    colour: str = ""  # a colour label's name, "" for none
+    loudness_lufs: float | None = None  # integrated; None where it is too short or silent
+    peak_db: float | None = None  # highest sample, relative to full scale
+    brightness_hz: float | None = None  # spectral centroid
+    tempo_bpm: float | None = None  # None where there is no rhythm
+    key: str = ""  # "Am", "F#"; "" where nothing is tonal
+    kind: str = ""  # "loop", "one-shot", "" where it is neither
 
     @property
     def name(self) -> str:
@@ -62,6 +71,15 @@ class Clip:
         """Folder below the root, "" for clips directly in it."""
         folder = PurePath(self.path).parent
         return str(folder.relative_to(self.root)) if folder != PurePath(self.root) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A word about a clip, and who says so."""
+
+    label: str
+    source: str  # "user", "file" (the file's own metadata), "folder" (its place), "auto" (a model)
+    score: float | None = None  # of an automatic one, calibrated, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +101,12 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A sound file, or the part of it between two times, that a query points at."""
+    """A sound file, or the part of it between two times, that a query points at, and how much it counts."""
 
     path: str
     start_s: float | None = None
     end_s: float | None = None
+    weight: float = 1.0  # against the other examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +121,13 @@ class Filter:
     types: tuple[str, ...] = ()  # file extensions without dot, lower case
     sample_rates: tuple[int, ...] = ()
     channels: tuple[int, ...] = ()
+    min_bpm: float | None = None
+    max_bpm: float | None = None
+    keys: tuple[str, ...] = ()  # as in `Clip.key`
+    marks: tuple[str, ...] = ()  # "fav", "loop", "one-shot", "tagged", "untagged", ...: each must hold
+    min_rating: int = 0
+    colours: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()  # names
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +147,15 @@ class Query:
         return not (self.texts or self.not_texts or self.likes or self.unlikes)
 
 
+class Reason(IntFlag):
+    """Why a clip answers a query."""
+
+    MEANING = 1
+    NAME = 2
+    FOLDER = 4
+    TAG = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The answer to a query, best first: parallel arrays, so that a million hits are cheap to send and to keep."""
@@ -128,6 +163,9 @@ class Ranking:
     clip_ids: IntArray  # (n,)
     similarity: FloatArray  # (n,), 0 in a listing
     strength: npt.NDArray[np.uint8]  # (n,), values of Strength
+    reasons: npt.NDArray[np.uint8] | None = None  # (n,), flags of Reason; None in a listing
+    start_s: FloatArray | None = None  # (n,), the moment that matched, NaN where the whole clip did
+    end_s: FloatArray | None = None  # (n,)
 
     def __len__(self) -> int:
         return len(self.clip_ids)

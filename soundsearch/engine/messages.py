@@ -13,12 +13,16 @@ from soundsearch.records import Example, Progress, TrainingPlan
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Answered with a `Ranking`. `text` is the query language; empty text without examples lists everything."""
+    """Answered with a `Ranking`. `text` is the query language; empty text without examples lists everything.
+
+    `order` is "" for the best first (a listing: by name), or the name of a `Clip` field, "-" before it for descending.
+    """
 
     text: str
     likes: tuple[Example, ...] = ()
     unlikes: tuple[Example, ...] = ()
     text_weight: float = 0.5
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)

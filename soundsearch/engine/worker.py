@@ -216,7 +216,7 @@ class Worker:
 
     def _do(self, engine: Engine, request: Request) -> Any:
         match request:
-            case Search(text, likes, unlikes, text_weight):
+            case Search(text, likes, unlikes, text_weight, _):
                 query = parse_query(text, likes, unlikes, (), text_weight)
                 return engine.rank(query, EVERYTHING if query.is_listing else MAX_HITS)
             case FetchClips(ids):
