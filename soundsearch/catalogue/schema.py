@@ -60,4 +60,32 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (content_id, label, source)
     ) WITHOUT ROWID;
     """,
+    """
+    -- What people say about a sound, whatever its path. Only contents of which something is said have a row.
+    CREATE TABLE marks (
+        content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE,
+        favourite INTEGER NOT NULL,
+        rating INTEGER NOT NULL,     -- stars, 1 to 5; 0 for none
+        colour TEXT NOT NULL         -- name of a colour label, '' for none
+    );
+
+    CREATE TABLE collections (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE collection_clips (
+        collection_id INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,   -- grows in the order in which they were added
+        PRIMARY KEY (collection_id, content_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX collection_clips_by_content ON collection_clips (content_id);
+
+    CREATE TABLE searches (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        query TEXT NOT NULL,         -- what was typed
+        sounds TEXT NOT NULL,        -- JSON: what else belongs to the query
+        sort TEXT NOT NULL           -- as messages.Search.order
+    );
+
+    CREATE INDEX tags_by_label ON tags (label, source, content_id);
+    """,
 )
