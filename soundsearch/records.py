@@ -74,6 +74,21 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """What a clip sounds like, as measured. What cannot be said of it is None or ""; see the fields of `Clip`."""
+
+    loudness_lufs: float | None = None
+    peak_db: float | None = None
+    brightness_hz: float | None = None
+    tempo_bpm: float | None = None
+    tempo_confidence: float | None = None  # 0 to 1, of a tempo that was given or not
+    key: str = ""
+    key_confidence: float | None = None  # 0 to 1, of a key that was given or not
+    kind: str = ""
+    samples: bytes = b""  # BLAKE2b-128 of the decoded samples, whatever the file format
+
+
+@dataclass(frozen=True, slots=True)
 class Tag:
     """A word about a clip, and who says so."""
 

@@ -88,4 +88,34 @@ MIGRATIONS: tuple[str, ...] = (
 
     CREATE INDEX tags_by_label ON tags (label, source, content_id);
     """,
+    """
+    -- What a content sounds like, as measured when it was decoded; no row where it is not measured yet.
+    CREATE TABLE sounds (
+        content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,    -- of the analysis: rows of an older one are measured again
+        loudness_lufs REAL,          -- NULL where it is too short or silent
+        peak_db REAL,                -- NULL for digital silence
+        brightness_hz REAL,
+        tempo_bpm REAL,              -- NULL where there is no rhythm
+        tempo_confidence REAL,
+        key TEXT NOT NULL,           -- "Am", "F#"; '' where nothing is tonal
+        key_confidence REAL,
+        kind TEXT NOT NULL,          -- "loop", "one-shot" or ''
+        samples BLOB NOT NULL        -- BLAKE2b-128 of the decoded samples: the same for the same sound in WAV and FLAC
+    );
+    CREATE INDEX sounds_by_samples ON sounds (samples);
+
+    -- Windows of long clips, a block of them in a row. One whose last block is missing is gone on with.
+    CREATE TABLE moments (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        bundle TEXT NOT NULL,
+        content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
+        block INTEGER NOT NULL,      -- 0, 1, ... within the content
+        is_last INTEGER NOT NULL,
+        window_s REAL NOT NULL,
+        starts BLOB NOT NULL,        -- float32 seconds, little endian
+        vectors BLOB NOT NULL,       -- float16, little endian, unit length, as many as there are starts
+        UNIQUE (bundle, content_id, block)
+    );
+    """,
 )

@@ -12,8 +12,9 @@ import numpy as np
 from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import folder_tags, place, where
 from soundsearch.catalogue.schema import MIGRATIONS
+from soundsearch.catalogue.sounds import Sounds
 from soundsearch.errors import CatalogueError
-from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, Folder, IntArray, Root
+from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, Folder, IntArray, Root, Sound
 
 _CHUNK = 500  # ids in one statement; SQLite's own limit is far higher, but parsing time is not free
 
@@ -72,6 +73,7 @@ class Analysis:
     format: str = ""
     peaks: bytes = b""
     vector: FloatArray | None = None
+    sound: Sound | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,11 @@ class Stamp:
 
 
 class Catalogue:
-    """The open catalogue. One connection, one thread."""
+    """The open catalogue. One connection, one thread.
+
+    Attributes:
+        sounds: What the contents sound like.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or create the catalogue; an older one is copied to `NAME.before-N` and migrated.
@@ -93,6 +99,7 @@ class Catalogue:
         """
         self.path = path
         self._db = Database(path, MIGRATIONS)
+        self.sounds = Sounds(self._db)
 
     def close(self) -> None:
         """Close the connection; what was committed is on disk."""
@@ -244,6 +251,8 @@ class Catalogue:
             for analysis in analyses:
                 content_id = self._content(analysis)
                 touched.append(content_id)  # an orphan too, if the clip was forgotten meanwhile
+                if analysis.sound is not None:
+                    self.sounds.put(content_id, analysis.sound)
                 if analysis.vector is not None:
                     embedded += self._db.execute(
                         "INSERT OR IGNORE INTO embeddings (bundle, content_id, vector) VALUES (?, ?, ?)",
@@ -374,6 +383,7 @@ class Catalogue:
                 WHERE clips.id IN ({_marks(ids)})""",
                 ids,
             )
+            sounds = self.sounds.of([row[-1] for row in rows if row[-1] is not None])
             for (
                 clip,
                 root,
@@ -390,6 +400,7 @@ class Catalogue:
                 peaks,
                 content,
             ) in rows:
+                sound = sounds.get(content, Sound())
                 found[clip] = Clip(
                     id=clip,
                     path=os.fsdecode(_with_separator(root) + path),
@@ -405,6 +416,12 @@ class Catalogue:
                     modified_ns=modified,
                     tags=(*folder_tags(path), *tags.get(content, ())),
                     peaks=peaks or b"",
+                    loudness_lufs=sound.loudness_lufs,
+                    peak_db=sound.peak_db,
+                    brightness_hz=sound.brightness_hz,
+                    tempo_bpm=sound.tempo_bpm,
+                    key=sound.key,
+                    kind=sound.kind,
                 )
         return [found[clip] for clip in clip_ids if clip in found]
 

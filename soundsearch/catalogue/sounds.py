@@ -1,0 +1,69 @@
+"""What each content sounds like, as measured: level, brightness, tempo, key, loop or not. One row for each content."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+
+from soundsearch.catalogue.database import Database
+from soundsearch.records import Sound
+
+VERSION = 1  # of the analysis; rows with another are measured again by the next scan
+_COLUMNS = ", ".join(field.name for field in fields(Sound))
+_MARKS = ", ".join("?" * len(fields(Sound)))
+_SEPARATOR = os.sep.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A content that the analysis of now has not seen, and a file that holds it."""
+
+    content_id: int
+    root_id: int
+    path: str  # whole path, as os.fsdecode gives it
+    size_bytes: int
+    modified_ns: int
+
+
+class Sounds:
+    """The table of measurements in an open catalogue."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def put(self, content_id: int, sound: Sound) -> None:
+        """Note a measurement, inside a transaction of the caller."""
+        self._db.execute(
+            f"INSERT OR REPLACE INTO sounds (content_id, version, {_COLUMNS}) VALUES (?, ?, {_MARKS})",
+            (content_id, VERSION, *astuple(sound)),
+        )
+
+    def record(self, sounds: Mapping[int, Sound]) -> None:
+        """Commit measurements by content, one transaction; contents that are gone meanwhile are left out."""
+        with self._db.transaction():
+            for content_id, sound in sounds.items():
+                if self._db.execute("SELECT 1 FROM contents WHERE id = ?", (content_id,)).fetchone():
+                    self.put(content_id, sound)
+            if sounds:
+                self._db.execute("UPDATE counters SET value = value + 1 WHERE name = 'changes'")
+
+    def of(self, content_ids: Sequence[int]) -> dict[int, Sound]:
+        """Measurements by content id; what is not measured is left out."""
+        marks = ", ".join("?" * len(content_ids))
+        rows = self._db.query(f"SELECT content_id, {_COLUMNS} FROM sounds WHERE content_id IN ({marks})", content_ids)
+        return {row[0]: Sound(*row[1:]) for row in rows}
+
+    def unmeasured(self, root_ids: Sequence[int]) -> list[Unmeasured]:
+        """Contents of clips in these roots that have no measurement of this version, newest first."""
+        marks = ", ".join("?" * len(root_ids))
+        rows = self._db.query(
+            f"""SELECT content_id, root_id, roots.path, clips.path, size_bytes, max(modified_ns)
+            FROM clips JOIN roots ON roots.id = root_id
+            WHERE state = 'ready' AND root_id IN ({marks}) AND NOT EXISTS (
+                SELECT 1 FROM sounds WHERE sounds.content_id = clips.content_id AND version = ?)
+            GROUP BY content_id ORDER BY max(modified_ns) DESC""",
+            (*root_ids, VERSION),
+        )
+        return [
+            Unmeasured(content, root_id, os.fsdecode(root.rstrip(_SEPARATOR) + _SEPARATOR + path), size, modified)
+            for content, root_id, root, path, size, modified in rows
+        ]
