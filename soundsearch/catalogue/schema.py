@@ -118,4 +118,8 @@ MIGRATIONS: tuple[str, ...] = (
         UNIQUE (bundle, content_id, block)
     );
     """,
+    """
+    -- The name alone, for lists that are sorted by it.
+    CREATE INDEX clips_by_name ON clips (substr(words, CASE folder WHEN '' THEN 1 ELSE length(folder) + 2 END));
+    """,
 )

@@ -11,6 +11,7 @@ import numpy as np
 
 from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import folder_tags, place, where
+from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.sounds import Sounds
 from soundsearch.errors import CatalogueError
@@ -100,6 +101,7 @@ class Catalogue:
         self.path = path
         self._db = Database(path, MIGRATIONS)
         self.sounds = Sounds(self._db)
+        self.orders = Orders(self._db)
 
     def close(self) -> None:
         """Close the connection; what was committed is on disk."""

@@ -135,6 +135,19 @@ def listing(clip_ids: Sequence[int] | IntArray) -> Ranking:
     return Ranking(ids, np.zeros(len(ids), np.float32), np.zeros(len(ids), np.uint8))
 
 
+def arranged(ranking: Ranking, rows: IntArray) -> Ranking:
+    """The same hits in another order: place i is filled from `rows[i]`."""
+    reasons, start_s, end_s = ranking.reasons, ranking.start_s, ranking.end_s
+    return Ranking(
+        ranking.clip_ids[rows],
+        ranking.similarity[rows],
+        ranking.strength[rows],
+        None if reasons is None else reasons[rows],
+        None if start_s is None else start_s[rows],
+        None if end_s is None else end_s[rows],
+    )
+
+
 def _middle(rows: FloatArray, dimension: int) -> FloatArray:
     middle: FloatArray = rows.mean(axis=0) if len(rows) else np.zeros(dimension, np.float32)
     return _unit(middle)

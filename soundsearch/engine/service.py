@@ -16,7 +16,7 @@ from soundsearch.engine import training
 from soundsearch.engine.active import ActiveModel
 from soundsearch.engine.hearing import Hearing, tower_keys
 from soundsearch.engine.scan import mount_point, reach, scan
-from soundsearch.engine.search import Selection, listing
+from soundsearch.engine.search import Selection, arranged, listing
 from soundsearch.errors import CatalogueError, ModelError
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.store import STARTER, ModelStore
@@ -305,16 +305,25 @@ class Engine:
 
     # -- searching
 
-    def rank(self, query: Query, limit: int) -> Ranking:
+    def rank(self, query: Query, limit: int, order: str = "") -> Ranking:
         """Answer a query with clip ids, best first; a listing by name when nothing is asked for.
+
+        Args:
+            query: What to look for.
+            limit: How many hits at most: the best ones, whatever their order.
+            order: A field of `Clip` that they are sorted by instead, "-" before it for descending.
 
         Raises:
             SoundSearchError: If the model cannot be loaded or an example not be read.
         """
         selection = self._select(query.filter)
         if query.is_listing:
-            return listing(selection.clip_ids[:limit])
-        return self.answering.rank(query, selection, limit)
+            ranking = listing(selection.clip_ids[:limit])
+        else:
+            ranking = self.answering.rank(query, selection, limit)
+        if order:
+            ranking = arranged(ranking, self._catalogue.orders.arrange(ranking.clip_ids, order, self.changes))
+        return ranking
 
     def search(self, query: Query, limit: int = 20) -> list[Hit]:
         """Answer a query with hits, best first."""

@@ -216,9 +216,9 @@ class Worker:
 
     def _do(self, engine: Engine, request: Request) -> Any:
         match request:
-            case Search(text, likes, unlikes, text_weight, _):
+            case Search(text, likes, unlikes, text_weight, order):
                 query = parse_query(text, likes, unlikes, (), text_weight)
-                return engine.rank(query, EVERYTHING if query.is_listing else MAX_HITS)
+                return engine.rank(query, EVERYTHING if query.is_listing else MAX_HITS, order)
             case FetchClips(ids):
                 return tuple(engine.clips(ids))
             case GetStatus():

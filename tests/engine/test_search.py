@@ -49,6 +49,17 @@ def test_not_moves_the_answer(scanned: Engine) -> None:
     assert not np.allclose(plain.similarity, pushed.similarity)
 
 
+def test_the_same_hits_in_another_order(scanned: Engine) -> None:
+    best, sorted_ = (scanned.rank(Query(texts=("a low tone",)), 5, order) for order in ("", "-name"))
+    assert sorted(best.clip_ids) == sorted(sorted_.clip_ids)
+    names = [clip.name.casefold() for clip in scanned.clips(sorted_.clip_ids.tolist())]
+    assert names == sorted(names, reverse=True)
+    score = dict(zip(best.clip_ids, best.similarity, strict=True))
+    assert [score[clip] for clip in sorted_.clip_ids] == sorted_.similarity.tolist()
+    listed = scanned.clips(scanned.rank(Query(), 99, "-duration_s").clip_ids.tolist())
+    assert [clip.duration_s for clip in listed] == sorted((clip.duration_s for clip in listed), reverse=True)
+
+
 def test_weight_goes_from_text_to_sound(scanned: Engine, library: Path) -> None:
     query = {"texts": ("a low tone",), "likes": (Example(str(library / "High" / "tone 09.wav")),)}
     text = scanned.rank(Query(texts=query["texts"]), 99)
