@@ -24,27 +24,8 @@ from PySide6.QtWidgets import (
 import soundsearch
 from soundsearch.gui import wording
 from soundsearch.gui.file_exchange import display_name, reveal
+from soundsearch.gui.shortcuts import SHORTCUTS
 from soundsearch.records import Failure
-
-SHORTCUTS = (
-    ("↑  ↓", "Select a clip and hear it"),
-    ("Space", "Play or pause"),
-    ("Enter", "Play from the start"),
-    ("Esc", "Stop; again: clear the selection"),
-    ("L", "Repeat"),
-    ("S", "Find what is similar to the selected clip"),
-    ("Ctrl+F  or  /", "To the query box"),
-    ("↓  in the query box", "To the results"),
-    ("Alt+←  Alt+→", "Earlier and later queries"),
-    ("Ctrl+C", "Copy the selected clips as files"),
-    ("Ctrl+B", "Show or hide the library"),
-    ("Ctrl+O", "Add a folder"),
-    ("F5", "Look for new and changed sounds"),
-    ("Ctrl+T", "Train on your sounds"),
-    ("Alt+M", "Menu"),
-    ("?", "This list"),
-    ("Ctrl+Q", "Quit"),
-)
 
 
 class ShortcutSheet(QDialog):

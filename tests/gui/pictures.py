@@ -170,7 +170,7 @@ def results(stage: Stage) -> None:
                 stage.save(f"results-{theme}-{size[0]}", window)
     with stage.window(stage.engine(), (320, 760)) as window:
         stage.ask(window, Draft(QUERY))
-        window._toggle_panel()
+        window.regions.toggle_panel()
         stage.save("drawer-320", window)
 
 
@@ -198,7 +198,7 @@ def notices(stage: Stage) -> None:
         job = window._bridge.jobs[0]
         engine.tell(m.JobProgress(job.id, Progress("download", 120_000_000, 614_000_000, "bytes", 3_200_000)))
         stage.save("download-dark", window)
-        window._open_model_menu()
+        window.library_commands.open_model_menu()
         menu = QApplication.activePopupWidget()
         stage.save("model-menu-dark", menu)
         menu.close()
@@ -222,7 +222,7 @@ def errors(stage: Stage) -> None:
             engine.lose()
             stage.rest(window)
             stage.save(f"engine-lost-{theme}", window)
-            window._show_failures()
+            window.library_commands.show_failures()
             listed = window.findChild(FailureList)
             assert listed is not None
             stage.rest(window)
@@ -255,15 +255,15 @@ def errors(stage: Stage) -> None:
 def menus(stage: Stage) -> None:
     with stage.window(stage.engine()) as window:
         stage.ask(window, Draft(QUERY))
-        window._open_main_menu()
+        window.library_commands.open_main_menu()
         menu = QApplication.activePopupWidget()
         stage.save("menu-dark", menu)
         menu.close()
-        window._open_clip_menu(window.pos())
+        window.clip_commands.open_menu(window.pos())
         menu = QApplication.activePopupWidget()
         stage.save("clip-menu-dark", menu)
         menu.close()
-        window._show_shortcuts()
+        window.library_commands.show_shortcuts()
         sheet = window.findChild(ShortcutSheet)
         assert sheet is not None
         stage.save("shortcuts-dark", sheet)

@@ -102,7 +102,7 @@ def test_what_would_be_learned_is_shown_before_anything_is_trained(
 
 def test_the_menu_opens_it_too(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine)
-    window._open_main_menu()
+    window.library_commands.open_main_menu()
     menu = QApplication.activePopupWidget()
     assert isinstance(menu, QMenu)
     next(action for action in menu.actions() if "Train" in action.text()).trigger()
@@ -329,8 +329,8 @@ def test_kept_for_later_it_is_in_the_menu_of_models(qtbot: Any, open_window: Ope
     end(qtbot, window, engine, m.JobDone(job.id, OUTCOME))
     qtbot.mouseClick(dialog.result_page.keep, Qt.MouseButton.LeftButton)
     assert not dialog.isVisible() and not engine.asked(m.UseModel)
-    qtbot.waitUntil(lambda: len(window._models) == 3)
-    items = {item.text.split("\t")[0]: item for item in window._model_items()}
+    qtbot.waitUntil(lambda: len(window.library_commands.models) == 3)
+    items = {item.text.split("\t")[0]: item for item in window.library_commands.model_items()}
     assert items["My sounds"].text == "My sounds\t412 clips · 41 % → 63 %"
     assert items["My sounds"].tip == MINE.description and items["My sounds"].act
     assert "No gain." in items["Bad · not recommended"].tip
@@ -344,8 +344,8 @@ def test_an_own_model_is_deleted_from_the_menu(
     mine = replace(MINE, report="/data/report.html")
     engine.models = (STARTER, mine, replace(MINE, name="used", title="Used", active=True))
     window = open_window(engine)
-    qtbot.waitUntil(lambda: len(window._models) == 3)
-    items = {item.text: item for item in window._model_items()[-1].items}
+    qtbot.waitUntil(lambda: len(window.library_commands.models) == 3)
+    items = {item.text: item for item in window.library_commands.model_items()[-1].items}
     assert not items["Delete Used"].enabled and not items["Report on Used"].enabled
     items["Report on My sounds"].act()
     assert opened == ["/data/report.html"]

@@ -13,12 +13,13 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from soundsearch.engine import messages as m
-from soundsearch.gui.dialogs import SHORTCUTS, FailureList, ProblemReport, ShortcutSheet
+from soundsearch.gui.dialogs import FailureList, ProblemReport, ShortcutSheet
 from soundsearch.gui.file_exchange import local_path
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.result_model import Column
 from soundsearch.gui.search_bar import Chip, Draft, Sound
+from soundsearch.gui.shortcuts import SHORTCUTS
 from soundsearch.gui.status_line import JobStrip
 from soundsearch.gui.theme import LIGHT, Theme
 from soundsearch.records import ClipState, Example, Failure, LibraryStatus, Progress, Ranking, Root, ScanReport
@@ -554,10 +555,10 @@ def test_nothing_is_cut_at_any_width(qtbot: Any, open_window: Open, engine: Fake
 
 def test_choices_are_remembered(qtbot: Any, open_window: Open, engine: FakeEngine, places: Places) -> None:
     window = open_window(engine, (900, 640))
-    window._choose_theme("light")
+    window.library_commands.choose_theme("light")
     window.player.volume.setValue(-12)
-    window._set_compact(True)
-    window._toggle_panel()
+    window.library_commands.set_compact(True)
+    window.regions.toggle_panel()
     window.close()
     settings = load(places.settings)
     assert (settings.theme, settings.volume_db) == ("light", -12.0)
@@ -575,7 +576,7 @@ def test_settings_that_cannot_be_read_are_told(
     places.settings.write_text("theme = [")
     window = open_window(engine)
     assert "Cannot read the settings" in window.center.notices.text.text()
-    window._choose_theme("light")
+    window.library_commands.choose_theme("light")
     assert places.settings.read_text() == "theme = ["  # what cannot be understood is not overwritten
 
 
@@ -668,9 +669,9 @@ def test_a_clip_that_is_loaded_already_is_drawn_again(qtbot: Any, open_window: O
     results, wave = window.center.results, window.player.wave
     results.enter()
     qtbot.waitUntil(lambda: wave.has_content)
-    first = window._clip
+    first = window.listening.clip
     assert first is not None
-    window._choose(first)  # after Esc, Esc, ↓
+    window.listening.choose(first)  # after Esc, Esc, ↓
     assert wave.has_content
     assert wave.accessibleDescription() == "0:00.0 of 0:02.0"
 
@@ -680,14 +681,14 @@ def test_a_clip_that_is_offline_is_not_heard_as_another(qtbot: Any, open_window:
     results, wave = window.center.results, window.player.wave
     results.enter()
     qtbot.waitUntil(lambda: window._audition.state == "playing")
-    first = window._clip
+    first = window.listening.clip
     assert first is not None
-    window._choose(replace(first, id=99, path="/sounds/gone.wav", offline=True))
+    window.listening.choose(replace(first, id=99, path="/sounds/gone.wav", offline=True))
     assert wave.accessibleDescription() == "Its folder is offline"
     assert play_calls(window)[-1] == ("stop",)
     qtbot.keyClick(results, Qt.Key.Key_Space)
     assert play_calls(window)[-1] == ("stop",)
-    window._choose(first)
+    window.listening.choose(first)
     qtbot.waitUntil(lambda: wave.accessibleDescription() == "0:00.0 of 0:02.0")
 
 

@@ -1,0 +1,67 @@
+"""What can be done with the selected clips, by keys and by their menu."""
+
+from PySide6.QtCore import QObject, QPoint
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
+
+from soundsearch.gui import menus
+from soundsearch.gui.center import Center
+from soundsearch.gui.file_exchange import display_name, files_mime, reveal
+from soundsearch.gui.listening import Listening
+from soundsearch.gui.menus import SEPARATOR, Item
+from soundsearch.gui.status_line import StatusLine
+from soundsearch.gui.theme import Theme
+
+
+class ClipCommands(QObject):
+    """Each command acts on the whole selection, or on the clip on which the keyboard is."""
+
+    def __init__(
+        self, center: Center, listening: Listening, status_line: StatusLine, theme: Theme, window: QWidget
+    ) -> None:
+        super().__init__(window)
+        self._center, self._results = center, center.results
+        self._listening, self._line = listening, status_line
+        self._theme, self._window = theme, window
+        self._results.menu_requested.connect(self.open_menu)
+
+    def find_similar(self) -> None:
+        """Ask for what is like the current clip."""
+        clip = self._results.current_clip()
+        if clip is not None:
+            self._center.search_bar.find_similar(clip.path)
+
+    def copy_files(self) -> None:
+        """Put the files on the clipboard."""
+        clips = self._results.selected_clips()
+        if clips:
+            QGuiApplication.clipboard().setMimeData(files_mime([clip.path for clip in clips]))
+            self._line.tell(f"Copied {len(clips):,} file{'s' if len(clips) > 1 else ''}")
+
+    def copy_paths(self) -> None:
+        """Put the paths on the clipboard as text, a line each."""
+        clips = self._results.selected_clips()
+        if clips:
+            QGuiApplication.clipboard().setText("\n".join(display_name(clip.path) for clip in clips))
+            self._line.tell("Copied the path" if len(clips) == 1 else f"Copied {len(clips):,} paths")
+
+    def reveal(self) -> None:
+        """Show the current clip in the file manager."""
+        clip = self._results.current_clip()
+        if clip is not None:
+            reveal(clip.path)
+
+    def open_menu(self, at: QPoint) -> None:
+        """The menu of the selection; `at` is on the screen."""
+        menus.build(self._items(), self._theme, self._window).popup(at)
+
+    def _items(self) -> tuple[Item, ...]:
+        many = len(self._results.selected_rows()) > 1
+        return (
+            Item("Play", self._listening.play_current, "play", "Enter"),
+            Item("Find similar", self.find_similar, "similar", "S"),
+            SEPARATOR,
+            Item("Copy files" if many else "Copy file", self.copy_files, "copy", "Ctrl+C"),
+            Item("Copy paths" if many else "Copy path", self.copy_paths),
+            Item("Show in file manager", self.reveal, "reveal"),
+        )

@@ -1,0 +1,149 @@
+"""What can be done with the library as a whole: its folders, its models, the window's own menu."""
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QPoint, QStandardPaths, Qt
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from soundsearch.gui import menus
+from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.center import Center
+from soundsearch.gui.dialogs import FailureList, ShortcutSheet
+from soundsearch.gui.file_exchange import reveal
+from soundsearch.gui.menus import SEPARATOR, Item
+from soundsearch.gui.notices import Notices
+from soundsearch.gui.preferences import Preferences
+from soundsearch.gui.status_line import StatusLine
+from soundsearch.gui.theme import Theme
+from soundsearch.gui.training import Training
+from soundsearch.records import ModelInfo, Root
+
+
+class LibraryCommands(QObject):
+    """Commands that need no selection, and the menus that hold them.
+
+    Attributes:
+        models: As last told by the engine.
+    """
+
+    def __init__(
+        self,
+        bridge: EngineBridge,
+        center: Center,
+        status_line: StatusLine,
+        notices: Notices,
+        training: Training,
+        preferences: Preferences,
+        theme: Theme,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self.models: tuple[ModelInfo, ...] = ()
+        self._bridge, self._center, self._line = bridge, center, status_line
+        self._notices, self._training = notices, training
+        self._preferences, self._theme, self._window = preferences, theme, window
+        self._failures: FailureList | None = None
+        bridge.models_known.connect(self._take_models)
+
+    def add_folder(self) -> None:
+        """Choose a folder to scan, with the system's own dialog."""
+        dialog = QFileDialog(self._window, "Choose a folder of sounds")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        music = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation)
+        dialog.setDirectory(music if Path(music).is_dir() else str(Path.home()))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self._bridge.scan(str(Path(path))))
+        dialog.open()
+
+    def scan_all(self) -> None:
+        """Look for new and changed sounds in all folders."""
+        status = self._center.status
+        if status and status.roots:
+            self._bridge.scan()
+
+    def show_failures(self) -> None:
+        """The list of files that cannot be read."""
+        if self._failures is None:
+            self._failures = FailureList(self._window)
+            self._bridge.failures_known.connect(self._failures.show_failures)
+        self._bridge.list_failures()
+        self._failures.show()
+        self._failures.raise_()
+
+    def show_shortcuts(self) -> None:
+        """The list of shortcuts."""
+        if self._window.findChild(ShortcutSheet) is None:
+            ShortcutSheet(self._window).show()
+
+    def choose_theme(self, name: str) -> None:
+        """Change to "system", "dark" or "light", now and from now on."""
+        self._preferences.change(theme=name)
+        self._theme.choose(name)
+
+    def set_compact(self, compact: bool) -> None:
+        """Low or comfortable rows, now and from now on."""
+        self._preferences.window.setValue("rows/compact", compact)
+        self._center.results.set_compact(compact)
+
+    # -- menus
+
+    def open_root_menu(self, root: Root, at: QPoint) -> None:
+        """What can be done with a root; `at` is on the screen."""
+        items = menus.root_items(
+            root,
+            lambda: self._bridge.scan(root.path),
+            lambda: reveal(root.path),
+            lambda: self._notices.confirm_removal(root),
+        )
+        menus.build(items, self._theme, self._window).popup(at)
+
+    def open_model_menu(self) -> None:
+        """The models, above their button in the status line."""
+        button = self._line.model_button
+        menu = menus.build(self.model_items(), self._theme, self._window)
+        menu.popup(button.mapToGlobal(QPoint(button.width() - menu.sizeHint().width(), -menu.sizeHint().height())))
+
+    def open_main_menu(self) -> None:
+        """The window's menu, below its button."""
+        button = self._center.search_bar.menu_button
+        menu = menus.build(self._main_items(), self._theme, self._window)
+        menu.popup(button.mapToGlobal(QPoint(button.width() - menu.sizeHint().width(), button.height())))
+
+    def model_items(self) -> tuple[Item, ...]:
+        """Models to choose, to download, and what can be done with the user's own."""
+        busy = {getattr(job.request, "name", "") for job in self._bridge.jobs}
+        items = menus.model_items(self.models, self._bridge.use_model, self._bridge.download_model, busy)
+        own = menus.own_model_items(self.models, self._training.show_report, self._training.confirm_deletion)
+        return (*items, SEPARATOR, Item("Your models", icon="train", items=own)) if own else items
+
+    def _main_items(self) -> tuple[Item, ...]:
+        chosen = self._preferences.settings.theme
+        status = self._center.status
+        compact = self._center.results.compact
+        themes = tuple(
+            Item(words, partial(self.choose_theme, name), checked=name == chosen) for name, words in menus.THEMES
+        )
+        return (
+            Item("Add a folder…", self.add_folder, "folder-add", "Ctrl+O"),
+            Item("Look for new sounds", self.scan_all, "refresh", "F5", enabled=bool(status and status.roots)),
+            Item("Files that cannot be read", self.show_failures, "warning", enabled=bool(status and status.failed)),
+            SEPARATOR,
+            Item("Train on your sounds…", self._training.open, "train", "Ctrl+T"),
+            Item("Model", icon="model", items=self.model_items()),
+            Item("Theme", icon="theme", items=themes),
+            Item("Compact rows", lambda: self.set_compact(not compact), checked=compact),
+            SEPARATOR,
+            Item("Keyboard shortcuts", self.show_shortcuts, "help", "?"),
+            Item("Quit", self._quit, keys="Ctrl+Q"),
+        )
+
+    def _quit(self) -> None:
+        self._window.close()
+
+    def _take_models(self, models: tuple[ModelInfo, ...]) -> None:
+        self.models = models
+        for model in models:
+            if model.active:
+                self._line.show_model(model.name, model.title)

@@ -1,0 +1,41 @@
+"""What each key does: the list that users see, and the way a key is bound."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QWidget
+
+# As the sheet shows them; a test looks that no key that is bound is missing.
+SHORTCUTS = (
+    ("↑  ↓", "Select a clip and hear it"),
+    ("Space", "Play or pause"),
+    ("Enter", "Play from the start"),
+    ("Esc", "Stop; again: clear the selection"),
+    ("L", "Repeat"),
+    ("S", "Find what is similar to the selected clip"),
+    ("Ctrl+F  or  /", "To the query box"),
+    ("↓  in the query box", "To the results"),
+    ("Alt+←  Alt+→", "Earlier and later queries"),
+    ("Ctrl+C", "Copy the selected clips as files"),
+    ("Ctrl+B", "Show or hide the library"),
+    ("Ctrl+O", "Add a folder"),
+    ("F5", "Look for new and changed sounds"),
+    ("Ctrl+T", "Train on your sounds"),
+    ("Alt+M", "Menu"),
+    ("?", "This list"),
+    ("Ctrl+Q", "Quit"),
+)
+
+
+def bind(window: QWidget, keys: str, act: Callable[[], object]) -> None:
+    """Bind a key everywhere in the window. Letters and Space are not for this: they write, and press buttons."""
+    QShortcut(QKeySequence(keys), window, act)
+
+
+def bind_in(widgets: tuple[QWidget, ...], keys: str, act: Callable[[], object]) -> None:
+    """Bind a key only where one of these widgets has the keyboard."""
+    for widget in widgets:
+        shortcut = QShortcut(QKeySequence(keys), widget)
+        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+        shortcut.activated.connect(act)
