@@ -143,6 +143,7 @@ class Filter:
     min_rating: int = 0
     colours: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()  # names
+    without: "Filter | None" = None  # clips for which any one of these holds may not answer; has none of its own
 
 
 @dataclass(frozen=True, slots=True)
