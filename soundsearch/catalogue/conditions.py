@@ -78,7 +78,8 @@ def _listed(name: str, field: str, example: str, meaning: str, read_value: Calla
     """A condition with alternatives: `type:wav type:mp3`."""
 
     def read(wanted: Filter, _operator: str, value: str, at: int) -> Filter:
-        return replace(wanted, **{field: (*getattr(wanted, field), read_value(value, at))})
+        changed: dict[str, Any] = {field: (*getattr(wanted, field), read_value(value, at))}
+        return replace(wanted, **changed)
 
     def write(wanted: Filter) -> list[str]:
         return [f"{name}:{quoted(str(value))}" for value in getattr(wanted, field)]
@@ -107,7 +108,8 @@ def _ranged(name: str, fields: tuple[str, str], example: str, meaning: str, unit
             raise QueryError(
                 f"No clip has more than {low:g} and less than {high:g} {unit}.", "Swap the two numbers.", at
             )
-        return replace(wanted, **{low_field: low, high_field: high})
+        limits: dict[str, Any] = {low_field: low, high_field: high}
+        return replace(wanted, **limits)
 
     def write(wanted: Filter) -> list[str]:
         low, high = getattr(wanted, low_field), getattr(wanted, high_field)

@@ -6,31 +6,65 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
+from soundsearch.catalogue.conditions import key_spellings
 from soundsearch.records import Filter
+
+_TAGGED = "EXISTS (SELECT 1 FROM tags WHERE tags.content_id = clips.content_id AND {})"
+_MARKED = "EXISTS (SELECT 1 FROM marks WHERE marks.content_id = clips.content_id AND {})"
+_SOUNDS = "EXISTS (SELECT 1 FROM sounds WHERE sounds.content_id = clips.content_id AND {})"
+_COLLECTED = (
+    "content_id IN (SELECT content_id FROM collection_clips JOIN collections ON collections.id = collection_id"
+    " WHERE name = ? COLLATE NOCASE)"
+)
+LONG_S = 10.0  # what the models hear at once; longer clips have moments
+MARK_CONDITIONS = {
+    "fav": _MARKED.format("favourite"),
+    "tagged": _TAGGED.format("1"),
+    "untagged": f"NOT {_TAGGED.format('1')}",
+    "loop": _SOUNDS.format("kind = 'loop'"),
+    "one-shot": _SOUNDS.format("kind = 'one-shot'"),
+    "long": f"duration_s > {LONG_S}",
+    "pending": "state = 'pending'",
+    "failed": "state = 'failed'",
+    "offline": "root_id IN (SELECT id FROM roots WHERE NOT online)",
+}
 
 
 def where(wanted: Filter) -> tuple[str, tuple[Any, ...]]:
     """A filter as SQL: conditions joined by AND, alternatives inside one by OR."""
-    conditions: list[str] = []
-    values: list[Any] = []
+    parts = [(f" AND {sql}", values) for sql, values in _conditions(wanted)]
+    if wanted.without:
+        # What is not known of a clip does not hold for it: NULL must not leave it out.
+        parts += [(f" AND {sql} IS NOT TRUE", values) for sql, values in _conditions(wanted.without)]
+    return "".join(sql for sql, _ in parts), tuple(value for _, values in parts for value in values)
+
+
+def is_about_states(wanted: Filter) -> bool:
+    """Whether a filter asks for clips that cannot be read, which else only their name finds."""
+    return "failed" in wanted.marks
+
+
+def _conditions(wanted: Filter) -> list[tuple[str, list[Any]]]:
+    found: list[tuple[str, list[Any]]] = []
 
     def any_of(sql: str, options: Iterable[Any], copies: int = 1) -> None:
         chosen = list(options)
         if chosen:
-            conditions.append("(" + " OR ".join([sql] * len(chosen)) + ")")
-            values.extend(option for option in chosen for _ in range(copies))
+            values = [option for option in chosen for _ in range(copies)]
+            found.append(("(" + " OR ".join([sql] * len(chosen)) + ")", values))
 
-    if wanted.min_duration_s is not None:
-        any_of("duration_s >= ?", [wanted.min_duration_s])
-    if wanted.max_duration_s is not None:
-        any_of("duration_s <= ?", [wanted.max_duration_s])
-    tagged = "EXISTS (SELECT 1 FROM tags WHERE tags.content_id = clips.content_id AND {})"
+    def within(sql: str, low: float | None, high: float | None) -> None:
+        any_of(sql.format(">= ?"), [low] if low is not None else [])
+        any_of(sql.format("<= ?"), [high] if high is not None else [])
+
+    within("duration_s {}", wanted.min_duration_s, wanted.max_duration_s)
+    within(_SOUNDS.format("tempo_bpm {}"), wanted.min_bpm, wanted.max_bpm)
     for word in wanted.words:
         folded = _fold(word)
-        any_of(f"instr(words, ?) OR {tagged.format('instr(lower(label), ?)')}", [folded], copies=2)
+        any_of(f"instr(words, ?) OR {_TAGGED.format('instr(lower(label), ?)')}", [folded], copies=2)
     # A folder's name is a tag of what is in it.
     any_of(
-        f"instr('/' || folder || '/', '/' || ? || '/') OR {tagged.format('lower(label) = ?')}",
+        f"instr('/' || folder || '/', '/' || ? || '/') OR {_TAGGED.format('lower(label) = ?')}",
         [_fold(tag) for tag in wanted.tags],
         copies=2,
     )
@@ -38,7 +72,12 @@ def where(wanted: Filter) -> tuple[str, tuple[Any, ...]]:
     any_of("extension = ?", wanted.types)
     any_of("sample_rate = ?", wanted.sample_rates)
     any_of("channels = ?", wanted.channels)
-    return "".join(f" AND {condition}" for condition in conditions), tuple(values)
+    any_of(_SOUNDS.format("key = ?"), [spelling for key in wanted.keys for spelling in key_spellings(key)])
+    found += [(f"({MARK_CONDITIONS[mark]})", []) for mark in wanted.marks]
+    any_of(_MARKED.format("rating >= ?"), [wanted.min_rating] if wanted.min_rating else [])
+    any_of(_MARKED.format("colour = ?"), wanted.colours)
+    any_of(_COLLECTED, wanted.collections)
+    return found
 
 
 def _fold(text: str) -> str:
