@@ -199,6 +199,109 @@ class Hit:
     end_s: float | None = None
 
 
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "grey")  # names of colour labels
+
+
+@dataclass(frozen=True, slots=True)
+class MarkClips:
+    """Says something of clips; what is None stays as it is."""
+
+    clip_ids: tuple[int, ...]
+    favourite: bool | None = None
+    rating: int | None = None  # 1 to 5, 0 takes it away
+    colour: str | None = None  # one of COLOURS, "" takes it away
+
+
+@dataclass(frozen=True, slots=True)
+class TagClips:
+    """Gives clips tags, and takes tags away, whoever gave them; those that are the names of folders stay."""
+
+    clip_ids: tuple[int, ...]
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectClips:
+    """Puts clips into a collection, which is made if there is none of that name, or takes them out of it."""
+
+    clip_ids: tuple[int, ...]
+    collection: str
+    remove: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCollection:
+    """Makes a collection (`name` is ""), renames one, or deletes one (`to` is "")."""
+
+    name: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """A query that was given a name; the fields are those of `messages.Search`."""
+
+    name: str
+    text: str
+    likes: tuple[Example, ...] = ()
+    unlikes: tuple[Example, ...] = ()
+    text_weight: float = 0.5
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSearch:
+    """Saves a search (`name` is "", or the one it takes the place of), or deletes one (`to` is None)."""
+
+    name: str
+    to: SavedSearch | None
+
+
+OrganisingAction = MarkClips | TagClips | CollectClips | ChangeCollection | ChangeSearch
+
+
+@dataclass(frozen=True, slots=True)
+class Organised:
+    """What came of an organising action, or of taking one back.
+
+    `said` is the action in a few words ("rating of 3 clips"); `undo` and `redo` are those that could be taken back or
+    made again now, "" where there is none.
+    """
+
+    said: str
+    undo: str = ""
+    redo: str = ""
+    left_out: int = 0  # clips of which nothing can be said, because they were not analysed yet
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection with its number of sounds."""
+
+    name: str
+    clips: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagCount:
+    """A tag with the number of sounds that have it, and who gave it to them."""
+
+    label: str
+    clips: int
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipDetails:
+    """Everything about one clip."""
+
+    clip: Clip
+    tags: tuple[Tag, ...] = ()
+    collections: tuple[str, ...] = ()
+    similar: tuple[Clip, ...] = ()  # most similar first, without copies of it
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a job is. `total` is 0 while it is not known; `done` and `total` count `unit`."""

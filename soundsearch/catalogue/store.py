@@ -12,6 +12,7 @@ import numpy as np
 from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import folder_tags, place, where
 from soundsearch.catalogue.order import Orders
+from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.sounds import Sounds
 from soundsearch.errors import CatalogueError
@@ -101,6 +102,7 @@ class Catalogue:
         self.path = path
         self._db = Database(path, MIGRATIONS)
         self.sounds = Sounds(self._db)
+        self.organiser = Organiser(self._db)
         self.orders = Orders(self._db)
 
     def close(self) -> None:
@@ -194,8 +196,8 @@ class Catalogue:
                 ).rowcount
                 # One that changed and vanished before it was analysed must count as changed when it comes back.
                 self._db.execute(
-                    "UPDATE clips SET modified_ns = CASE state WHEN 'pending' THEN -1 ELSE modified_ns END,"
-                    f" state = 'missing' WHERE id IN ({marks})",
+                    "UPDATE clips SET state = 'missing', modified_ns ="
+                    f" CASE WHEN state IN ('pending', 'failed') THEN -1 ELSE modified_ns END WHERE id IN ({marks})",
                     ids,
                 )
             if clip_ids:
@@ -262,8 +264,9 @@ class Catalogue:
                     ).rowcount
                 moved += self._link(analysis, content_id)
             for clip_id, reason in failures:
+                # What people said of it waits with its old content until it can be read again.
                 self._db.execute(
-                    "UPDATE clips SET state = 'failed', reason = ?, content_id = NULL WHERE id = ?",
+                    f"UPDATE clips SET state = 'failed', reason = ?, content_id = {IF_SAID} WHERE id = ?",
                     (reason, clip_id),
                 )
             self._drop_orphans(touched)
@@ -385,7 +388,8 @@ class Catalogue:
                 WHERE clips.id IN ({_marks(ids)})""",
                 ids,
             )
-            sounds = self.sounds.of([row[-1] for row in rows if row[-1] is not None])
+            contents = [row[-1] for row in rows if row[-1] is not None]
+            sounds, said = self.sounds.of(contents), self.organiser.marks(contents)
             for (
                 clip,
                 root,
@@ -403,6 +407,7 @@ class Catalogue:
                 content,
             ) in rows:
                 sound = sounds.get(content, Sound())
+                favourite, rating, colour = said.get(content, (False, 0, ""))
                 found[clip] = Clip(
                     id=clip,
                     path=os.fsdecode(_with_separator(root) + path),
@@ -418,6 +423,9 @@ class Catalogue:
                     modified_ns=modified,
                     tags=(*folder_tags(path), *tags.get(content, ())),
                     peaks=peaks or b"",
+                    favourite=favourite,
+                    rating=rating,
+                    colour=colour,
                     loudness_lufs=sound.loudness_lufs,
                     peak_db=sound.peak_db,
                     brightness_hz=sound.brightness_hz,
@@ -548,10 +556,7 @@ class Catalogue:
                 self._db.execute("DELETE FROM clips WHERE id = ?", (clip_id,))
                 clip_id, moved = gone[0], 1
         elif old_content != content_id:  # edited in place: what the user said about it stays
-            self._db.execute(
-                "INSERT OR IGNORE INTO tags SELECT ?, label, source, score FROM tags WHERE content_id = ?",
-                (content_id, old_content),
-            )
+            self.organiser.carry(old_content, content_id)
         self._db.execute(
             "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ?, state = 'ready',"
             " reason = '', content_id = ?, size_bytes = ?, modified_ns = ? WHERE id = ?",
