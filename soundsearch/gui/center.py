@@ -1,11 +1,14 @@
 """The middle of the window: query, notices, and the results or what stands in their place."""
 
 import logging
+from dataclasses import replace
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
+from soundsearch.catalogue.query import parse
 from soundsearch.engine.messages import Scan, Search
+from soundsearch.errors import QueryError
 from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.pages import NoticeBar, StatePage, SuggestionRow
@@ -36,6 +39,7 @@ class Center(QWidget):
         self.setAutoFillBackground(True)
         self._bridge = bridge
         self._status: LibraryStatus | None = None
+        self._orders = {True: "", False: ""}  # of listings, and of what answers a query
         self._asked = Search("")
         self._shown: Search | None = None  # what the results answer, None before the first answer
         self._trouble: tuple[str, str] | None = None  # why there is no engine to ask
@@ -66,6 +70,7 @@ class Center(QWidget):
         self._slow.timeout.connect(self._say_waiting)
 
         self.search_bar.search_requested.connect(self._search)
+        self.results.header.order_chosen.connect(self._sort)
         self.search_bar.list_entered.connect(self.results.enter)
         self.suggestions.chosen.connect(lambda words: self.search_bar.set_draft(Draft(words)))
         self.model.fetch_needed.connect(bridge.fetch_clips)
@@ -117,16 +122,21 @@ class Center(QWidget):
         self._bridge.search(self._asked)
 
     def _search(self, request: Search) -> None:
-        self._asked = request
+        """Ask; a listing and the answers to queries are each sorted as the user last sorted one of their kind."""
+        self._asked = replace(request, order=self._orders[_is_listing(request)])
         self._slow.start()
-        self._bridge.search(request)
+        self._bridge.search(self._asked)
+
+    def _sort(self, order: str) -> None:
+        self._orders[_is_listing(self._asked)] = order
+        self._search(self._asked)
 
     def _show_ranking(self, ranking: Ranking) -> None:
         same = self._shown == self._asked
         self._shown = self._asked
         self._slow.stop()
         self.remark.hide()
-        self.results.show_ranking(ranking, keep_scroll=same)
+        self.results.show_ranking(ranking, keep_scroll=same, order=self._asked.order)
         self._show()
         self.shown.emit(ranking)
 
@@ -211,7 +221,7 @@ class Center(QWidget):
             page.show_state("wave", "" if self._slow.isActive() else "Opening the library")
         elif self._shown is None or self.model.rowCount():
             return False
-        elif self._shown != Search(""):
+        elif replace(self._shown, order="") != Search(""):
             again = self.search_bar.clear
             if scanning:
                 page.show_state("search", "Nothing found yet", "The scan goes on, and so does this search.")
@@ -236,3 +246,14 @@ class Center(QWidget):
                 self.add_requested.emit,
             )
         return True
+
+
+def _is_listing(request: Search) -> bool:
+    """True if nothing is asked for but, perhaps, a filter."""
+    if request.likes or request.unlikes:
+        return False
+    try:
+        parsed = parse(request.text)
+    except QueryError:
+        return False
+    return not parsed.text and not parsed.not_texts

@@ -24,6 +24,7 @@ class Item:
     keys: str = ""  # shown only: the shortcut itself belongs to the window or the list
     enabled: bool = True
     checked: bool | None = None
+    is_alone: bool = False  # checked or not whatever the others are
     items: tuple["Item", ...] = field(default=())
     tip: str = ""
 
@@ -62,7 +63,7 @@ def _fill(menu: QMenu, items: tuple[Item, ...], theme: Theme) -> None:
         if item.checked is not None:
             action.setCheckable(True)
             action.setChecked(item.checked)
-            if len([i for i in items if i.checked is not None]) > 1:
+            if not item.is_alone and len([i for i in items if i.checked is not None]) > 1:
                 group.addAction(action)
         if item.act:
             act = item.act

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,8 @@ from PySide6.QtCore import (
 
 from soundsearch.gui import wording
 from soundsearch.gui.file_exchange import display_name, files_mime
-from soundsearch.records import Clip, ClipState, IntArray, Ranking, Strength
+from soundsearch.gui.result_columns import SPECS, Column, text_of
+from soundsearch.records import Clip, ClipState, IntArray, Ranking, Reason, Strength
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -27,25 +27,6 @@ PAGE = 64  # rows asked for together
 MAX_PAGES_WAITING = 4  # when scrolling outruns the engine, the oldest wishes are dropped
 MAX_FETCHES = 2  # requests on their way at a time
 KEPT_CLIPS = 20_000  # about 10 MB with their peaks
-
-
-class Column(IntEnum):
-    """Columns of the result list, in their first order."""
-
-    SOUND = 0
-    NAME = 1
-    FOLDER = 2
-    LENGTH = 3
-    MATCH = 4
-
-
-TITLES = {
-    Column.SOUND: "Sound",
-    Column.NAME: "Name",
-    Column.FOLDER: "Folder",
-    Column.LENGTH: "Length",
-    Column.MATCH: "Match",
-}
 
 
 class ResultModel(QAbstractTableModel):
@@ -84,7 +65,7 @@ class ResultModel(QAbstractTableModel):
         """First row of the weak hits that end the list, None if there are none."""
         return self._weak_from
 
-    def show(self, ranking: Ranking, remap: Callable[[], None]) -> None:
+    def show(self, ranking: Ranking, remap: Callable[[], None], *, best_first: bool = True) -> None:
         """Show another ranking in place of this one.
 
         Rows are added or taken at the end and the rest is declared changed, so that the list does not flash and keeps
@@ -94,14 +75,14 @@ class ResultModel(QAbstractTableModel):
         top = QModelIndex()
         if new > old:
             self.beginInsertRows(top, old, new - 1)
-            self._set(ranking)
+            self._set(ranking, best_first)
             self.endInsertRows()
         elif new < old:
             self.beginRemoveRows(top, new, old - 1)
-            self._set(ranking)
+            self._set(ranking, best_first)
             self.endRemoveRows()
         else:
-            self._set(ranking)
+            self._set(ranking, best_first)
         remap()
         if new:
             self.dataChanged.emit(self.index(0, 0), self.index(new - 1, len(Column) - 1))
@@ -149,6 +130,13 @@ class ResultModel(QAbstractTableModel):
         """How well a row answers."""
         return Strength(int(self._ranking.strength[row]))
 
+    def moment(self, row: int) -> tuple[float, float] | None:
+        """Start and end of the part that answers, in seconds; None where the whole clip does."""
+        starts, ends = self._ranking.start_s, self._ranking.end_s
+        if starts is None or ends is None or np.isnan(starts[row]):
+            return None
+        return float(starts[row]), float(ends[row])
+
     def rows_of(self, clip_ids: IntArray) -> IntArray:
         """The rows in which these clips are now, ascending; clips that are not here are left out."""
         return np.flatnonzero(np.isin(self._ranking.clip_ids, clip_ids))
@@ -192,12 +180,14 @@ class ResultModel(QAbstractTableModel):
         return _ROW_FLAGS if index.isValid() else Qt.ItemFlag.NoItemFlags
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Column titles."""
+        """Titles of columns, and what they say where that is not plain."""
         if orientation == Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
-                return TITLES[Column(section)]
+                return SPECS[Column(section)].title
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return SPECS[Column(section)].hint or None
             if role == Qt.ItemDataRole.TextAlignmentRole:
-                right = section == Column.LENGTH
+                right = SPECS[Column(section)].right
                 side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
                 return side | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -215,14 +205,12 @@ class ResultModel(QAbstractTableModel):
         match column:
             case Column.SOUND:
                 return self._spoken(row, clip) if role == Qt.ItemDataRole.AccessibleTextRole else ""
-            case Column.NAME:
-                return display_name(clip.name)
-            case Column.FOLDER:
-                return display_name(clip.folder)
-            case Column.LENGTH:
-                return wording.clock(clip.duration_s) if clip.duration_s else ""
             case Column.MATCH:
                 return wording.STRENGTHS.get(self.strength(row), "")
+            case Column.RATING:
+                return wording.count(clip.rating, "star") if clip.rating else ""
+            case _:
+                return text_of(clip, column)
 
     def mimeTypes(self) -> list[str]:
         """What a drag offers."""
@@ -233,12 +221,12 @@ class ResultModel(QAbstractTableModel):
         rows = sorted({index.row() for index in indexes})
         return files_mime([clip.path for row in rows if (clip := self.clip(row))])
 
-    def _set(self, ranking: Ranking) -> None:
+    def _set(self, ranking: Ranking, best_first: bool) -> None:
         self._ranking = ranking
         self._wanted_pages.clear()
         certain = np.flatnonzero(ranking.strength != Strength.WEAK)
         first = int(certain[-1]) + 1 if len(certain) else 0
-        self._weak_from = first if first < len(ranking) else None
+        self._weak_from = first if best_first and first < len(ranking) else None
 
     def _ask(self) -> None:
         while len(self._wanted_pages) > MAX_PAGES_WAITING:
@@ -261,7 +249,8 @@ class ResultModel(QAbstractTableModel):
     def _tooltip(self, row: int, clip: Clip, column: Column) -> str:
         if column == Column.MATCH:
             words = wording.STRENGTHS.get(self.strength(row))
-            return f"{words} · similarity {self._ranking.similarity[row]:.3f}" if words else ""
+            lines = [f"{words} · similarity {self._ranking.similarity[row]:.3f}", self._reasons(row)]
+            return "\n".join(line for line in lines if line) if words else ""
         lines = [display_name(clip.path)]
         if clip.reason:
             lines.append(f"Cannot be read: {clip.reason}")
@@ -273,10 +262,20 @@ class ResultModel(QAbstractTableModel):
         if clip.sample_rate:
             facts.append(f"{clip.sample_rate / 1000:g} kHz")
         if clip.channels:
-            facts.append({1: "mono", 2: "stereo"}.get(clip.channels, f"{clip.channels} channels"))
+            facts.append(wording.channels(clip.channels))
+        if clip.tempo_bpm:
+            facts.append(f"{clip.tempo_bpm:.0f} BPM")
+        if clip.key:
+            facts.append(clip.key)
         if facts:
             lines.append(" · ".join(facts))
+        if moment := self.moment(row):
+            lines.append(f"The part from {wording.clock(moment[0])} to {wording.clock(moment[1])} matches best")
         return "\n".join(lines)
+
+    def _reasons(self, row: int) -> str:
+        flags = self._ranking.reasons
+        return "" if flags is None else wording.reasons(Reason(int(flags[row])))
 
     def _spoken(self, row: int, clip: Clip) -> str:
         parts = [display_name(clip.name)]
@@ -284,6 +283,8 @@ class ResultModel(QAbstractTableModel):
             parts.append(f"{clip.duration_s:.1f} seconds")
         if words := wording.STRENGTHS.get(self.strength(row)):
             parts.append(words.lower())
+        if moment := self.moment(row):
+            parts.append(f"matches at {wording.clock(moment[0])}")
         if clip.offline:
             parts.append("offline")
         if clip.state in (ClipState.FAILED, ClipState.MISSING):

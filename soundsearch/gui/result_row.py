@@ -2,20 +2,22 @@
 
 from collections import OrderedDict
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QCursor, QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from soundsearch.audio.peaks import Peaks
 from soundsearch.gui import waveform, wording
 from soundsearch.gui.file_exchange import display_name
-from soundsearch.gui.result_model import Column, ResultModel
+from soundsearch.gui.result_columns import SPECS, Column, text_of
+from soundsearch.gui.result_model import ResultModel
 from soundsearch.gui.theme import Theme
 from soundsearch.records import Clip, ClipState, Strength
 
 KEPT_PIXMAPS = 2_000
 BREAK_HEIGHT = 28  # of the band with "Less certain", above the first weak row
 PADDING = 8
+STAR_STEP = 15
 BREAK_TEXT = "Less certain"
 
 
@@ -28,6 +30,7 @@ class RowDelegate(QStyledItemDelegate):
         self._theme = theme
         self._pixmaps: OrderedDict[tuple[object, ...], QPixmap] = OrderedDict()
         self.stacked = False  # waveform above the name, where the window is very narrow
+        self.leading = Column.SOUND  # the leftmost column, which shows what is selected
         self.playing_id: int | None = None
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
@@ -56,8 +59,7 @@ class RowDelegate(QStyledItemDelegate):
             painter.fillRect(cell, tokens.color("accent_soft"))
         elif view.underMouse() and row == view.indexAt(view.viewport().mapFromGlobal(QCursor.pos())).row():
             painter.fillRect(cell, tokens.color("panel"))
-        leading = column == Column.NAME if self.stacked else column == Column.SOUND
-        if leading and selected:
+        if column == self.leading and selected:
             bar = "accent" if view.hasFocus() else "muted"
             painter.fillRect(QRect(cell.left(), cell.top(), 2, cell.height()), tokens.color(bar))
         if view.hasFocus() and row == max(0, view.currentIndex().row()) and not selected:
@@ -81,23 +83,17 @@ class RowDelegate(QStyledItemDelegate):
             case Column.SOUND:
                 self._paint_waveform(painter, cell.adjusted(PADDING, 4, -4, -4), clip, quiet)
             case Column.NAME:
-                self._paint_name(painter, inner, clip, quiet)
-            case Column.FOLDER:
-                self._text(painter, inner, display_name(clip.folder), "muted")
-            case Column.LENGTH:
-                if clip.duration_s:
-                    self._text(
-                        painter,
-                        inner,
-                        wording.length(clip.duration_s),
-                        "muted",
-                        Qt.AlignmentFlag.AlignRight,
-                        small=False,
-                    )
+                self._paint_name(painter, inner, row, clip, quiet)
             case Column.MATCH:
                 self._paint_strength(painter, inner, self._model.strength(row))
+            case Column.RATING:
+                self._paint_rating(painter, inner, clip.rating)
+            case _:
+                if words := text_of(clip, column):
+                    side = Qt.AlignmentFlag.AlignRight if SPECS[column].right else Qt.AlignmentFlag.AlignLeft
+                    self._text(painter, inner, words, "muted", side)
 
-    def _paint_name(self, painter: QPainter, area: QRect, clip: Clip, quiet: bool) -> None:
+    def _paint_name(self, painter: QPainter, area: QRect, row: int, clip: Clip, quiet: bool) -> None:
         mark = None
         if clip.state == ClipState.FAILED:
             mark = ("warning", "error")
@@ -111,7 +107,37 @@ class RowDelegate(QStyledItemDelegate):
             icon = self._theme.pixmap(*mark, 16, painter.device().devicePixelRatioF())
             painter.drawPixmap(area.left(), area.center().y() - 7, icon)
             area = area.adjusted(22, 0, 0, 0)
+        if moment := self._model.moment(row):
+            area = self._paint_moment(painter, area, moment[0])
+        if clip.favourite:
+            icon = self._theme.pixmap("favourite", "accent", 16, painter.device().devicePixelRatioF())
+            painter.drawPixmap(area.right() - 15, area.center().y() - 7, icon)
+            area = area.adjusted(0, 0, -20, 0)
         self._text(painter, area, display_name(clip.name), "muted" if quiet else "text", middle=True)
+
+    def _paint_moment(self, painter: QPainter, area: QRect, start_s: float) -> QRect:
+        """Say at the right of a name when in the clip the match is; returns what is left of the area."""
+        words = f"at {wording.clock(start_s)}"
+        wide = QFontMetrics(self._theme.font(11)).horizontalAdvance(words)
+        if area.width() < 2 * wide:
+            return area
+        self._text(painter, area, words, "accent", Qt.AlignmentFlag.AlignRight, small=True)
+        return area.adjusted(0, 0, -wide - PADDING, 0)
+
+    def star_at(self, cell: QRect, at: QPoint) -> int:
+        """Which star of a cell is at a place, 1 to 5; 0 for none."""
+        star = (at.x() - cell.left() - PADDING + 1) // STAR_STEP + 1
+        return star if 1 <= star <= 5 else 0
+
+    def _paint_rating(self, painter: QPainter, area: QRect, rating: int) -> None:
+        ratio = painter.device().devicePixelRatioF()
+        for star in range(5):
+            left = area.left() + STAR_STEP * star
+            if left + STAR_STEP > area.right() + PADDING:
+                break
+            icon = self._theme.pixmap("star-full" if star < rating else "star", "muted" if star < rating else "line",
+                                      14, ratio)  # fmt: skip
+            painter.drawPixmap(left, area.center().y() - 6, icon)
 
     def _paint_waveform(self, painter: QPainter, area: QRect, clip: Clip, quiet: bool) -> None:
         if area.width() < 8 or area.height() < 4:

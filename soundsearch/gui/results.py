@@ -28,7 +28,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
 from soundsearch.gui.file_exchange import MAX_FILES, display_name, files_mime
-from soundsearch.gui.result_model import Column, Index, ResultModel
+from soundsearch.gui.result_columns import Column
+from soundsearch.gui.result_header import ResultHeader
+from soundsearch.gui.result_model import Index, ResultModel
 from soundsearch.gui.result_row import BREAK_HEIGHT, RowDelegate
 from soundsearch.gui.theme import Theme
 from soundsearch.records import Clip, IntArray, Ranking
@@ -36,10 +38,6 @@ from soundsearch.records import Clip, IntArray, Ranking
 ROW_HEIGHT = {False: 40, True: 28}  # comfortable, compact
 STACKED_ROW_HEIGHT = 56
 STACKED_BELOW = 360  # width in pixels of the list, not of the window
-SHOWN_FROM = {Column.LENGTH: 360, Column.MATCH: 460, Column.FOLDER: 620}
-WIDTHS = {Column.LENGTH: 72, Column.MATCH: 64}
-SHARES = {Column.SOUND: (0.13, 136, 320), Column.NAME: (0.34, 200, 560)}  # of the list, at least, at most
-NARROW_SOUND = 88
 MAX_KEPT_SELECTION = 10_000  # a larger selection is not carried over to other results
 NEIGHBOURS = 2  # clips on each side of the selection that are decoded ahead
 
@@ -52,6 +50,7 @@ class ResultsView(QTableView):
         chosen_again (Clip): The user clicked the row on which he already was.
         selection_changed
         menu_requested (QPoint): Where, in screen coordinates.
+        rated (tuple, int): These clips (of Clip) shall have so many stars; 0 takes them away.
         told (str): Something to say in the status line.
     """
 
@@ -59,6 +58,7 @@ class ResultsView(QTableView):
     chosen_again = Signal(object)
     selection_changed = Signal()
     menu_requested = Signal(QPoint)
+    rated = Signal(object, int)
     told = Signal(str)
 
     def __init__(self, model: ResultModel, theme: Theme, parent: QWidget | None = None) -> None:
@@ -71,7 +71,6 @@ class ResultsView(QTableView):
         self._pressed_current = False
         self._is_new = False  # the query was changed, and no row chosen since
         self._tall_row: int | None = None
-        self._widths: dict[Column, int] = {}  # chosen by the user
         self.delegate = RowDelegate(model, theme, self)
         self.setModel(model)
         self.setItemDelegate(self.delegate)
@@ -92,15 +91,13 @@ class ResultsView(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setMinimumSectionSize(24)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
+        self.header = ResultHeader(theme, self)
+        self.setHorizontalHeader(self.header)
         # A header looks at every selected row to see whether whole columns are selected: 16 s for 200,000 rows. It
         # gets a selection of its own, in which there never is anything.
-        header.setSelectionModel(QItemSelectionModel(model, header))
-        header.setSectionsClickable(False)
-        header.setMinimumSectionSize(48)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.sectionResized.connect(self._keep_width)
+        self.header.setSelectionModel(QItemSelectionModel(model, self.header))
+        self.header.columns_changed.connect(self._fit)
+        self.header.sectionResized.connect(self.viewport().update)
         theme.changed.connect(self._fit)
         model.clips_arrived.connect(self._chosen_arrived)
         self.selectionModel().selectionChanged.connect(self._selection_changed)
@@ -118,20 +115,23 @@ class ResultsView(QTableView):
         self._fit()
 
     def save_columns(self, store: QSettings) -> None:
-        """Remember the column widths."""
-        for column, width in self._widths.items():
-            store.setValue(f"columns/{column.name.lower()}", width)
+        """Remember which columns there are, in which order, how wide."""
+        self.header.save(store)
 
     def restore_columns(self, store: QSettings) -> None:
-        """Take the column widths of last time."""
-        for column in (*SHARES, *WIDTHS):
-            value = store.value(f"columns/{column.name.lower()}")
-            if isinstance(value, str | int) and str(value).isdigit():
-                self._widths[column] = min(max(int(value), 48), 1_000)
+        """Take the columns of last time."""
+        self.header.restore(store)
         self._fit()
 
-    def show_ranking(self, ranking: Ranking, *, keep_scroll: bool) -> None:
-        """Show another ranking; clips that were selected and are still here stay selected, without being played."""
+    def show_ranking(self, ranking: Ranking, *, keep_scroll: bool, order: str = "") -> None:
+        """Show another ranking; clips that were selected and are still here stay selected, without being played.
+
+        Args:
+            ranking: The hits.
+            keep_scroll: It answers the same query as the one before.
+            order: What it is sorted by, as `messages.Search.order`.
+        """
+        self.header.show_order(order)
         kept = self._selected_ids(MAX_KEPT_SELECTION)
         current = self.currentIndex().row()
         current_id = self._model.clip_id(current) if current >= 0 else None
@@ -139,7 +139,7 @@ class ResultsView(QTableView):
         self._restoring = True
         self.setAutoScroll(False)  # a kept selection may be anywhere in the new ranking
         try:
-            self._model.show(ranking, lambda: self._select_ids(kept, current_id))
+            self._model.show(ranking, lambda: self._select_ids(kept, current_id), best_first=not order)
         finally:
             self._restoring = False
             self.setAutoScroll(True)
@@ -176,6 +176,12 @@ class ResultsView(QTableView):
         if not index.isValid() or not self.selectionModel().isRowSelected(index.row(), QModelIndex()):
             return None
         return self._model.clip(index.row())
+
+    def current_start_s(self) -> float:
+        """Where in the current clip to begin: at the part that answers the query, else at its start."""
+        index = self.currentIndex()
+        moment = self._model.moment(index.row()) if index.isValid() else None
+        return moment[0] if moment else 0.0
 
     def selected_rows(self) -> list[int]:
         """Selected rows in their order; at most one more than can be handed over, so that a million stay cheap."""
@@ -247,9 +253,26 @@ class ResultsView(QTableView):
         self._restoring = before
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Remember whether the row under the mouse is the current one already."""
+        """Take a click on a star; else remember whether the row under the mouse is the current one already."""
+        if self._rate(event):
+            return
         self._pressed_current = self.indexAt(event.position().toPoint()).row() == self.currentIndex().row()
         super().mousePressEvent(event)
+
+    def _rate(self, event: QMouseEvent) -> bool:
+        """Rate the clip whose stars are clicked, or all that are selected if it is one of them."""
+        index = self.indexAt(event.position().toPoint())
+        if event.button() != Qt.MouseButton.LeftButton or index.column() != Column.RATING:
+            return False
+        clip = self._model.clip(index.row())
+        stars = self.delegate.star_at(self.visualRect(index), event.position().toPoint())
+        if clip is None or not stars:
+            return False
+        chosen = (
+            (self.selected_clips() or []) if self.selectionModel().isRowSelected(index.row(), QModelIndex()) else []
+        )
+        self.rated.emit(tuple(chosen or [clip]), 0 if stars == clip.rating else stars)
+        return True
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """The menu of the selection, also by the menu key."""
@@ -281,43 +304,17 @@ class ResultsView(QTableView):
         px = self._theme.px  # a larger system font needs more room everywhere
         stacked = width < px(STACKED_BELOW)
         self.delegate.stacked = stacked
-        header = self.horizontalHeader()
-        self._restoring, before = True, self._restoring
-        header.setVisible(not stacked)
-        self.setColumnHidden(Column.SOUND, stacked)
-        for column, least in SHOWN_FROM.items():
-            self.setColumnHidden(column, stacked or width < px(least))
-        # What is left goes to the folder, whose paths are long; without it to the name.
-        stretched = Column.FOLDER if not header.isSectionHidden(Column.FOLDER) else Column.NAME
-        for column in (Column.FOLDER, Column.NAME):
-            mode = QHeaderView.ResizeMode.Stretch if column == stretched else QHeaderView.ResizeMode.Interactive
-            header.setSectionResizeMode(column, mode)
-        for column in (*SHARES, *WIDTHS):
-            if column != stretched and not header.isSectionHidden(column):
-                header.resizeSection(column, self._width(column, width))
-        self._restoring = before
+        self.header.setVisible(not stacked)
+        if stacked:
+            self.header.fit_one()
+        else:
+            self.header.fit(width)
+        self.delegate.leading = self.header.first
         height = px(STACKED_ROW_HEIGHT if stacked else ROW_HEIGHT[self._compact])
         if self.verticalHeader().defaultSectionSize() != height:
             self.verticalHeader().setDefaultSectionSize(height)
             self._tall_row = None
         self._fit_break()
-
-    def _width(self, column: Column, of_list: int) -> int:
-        if column == Column.SOUND and of_list < self._theme.px(SHOWN_FROM[Column.FOLDER]):
-            return NARROW_SOUND
-        if column in self._widths:
-            return min(self._widths[column], of_list // 2)
-        if column in WIDTHS:
-            return self._theme.px(WIDTHS[column])
-        share, least, most = SHARES[column]
-        return round(min(max(share * of_list, least), most))
-
-    def _keep_width(self, section: int, _old: int, new: int) -> None:
-        wide_enough = self.viewport().width() >= self._theme.px(SHOWN_FROM[Column.FOLDER])
-        column = Column(section)
-        by_hand = self.horizontalHeader().sectionResizeMode(section) == QHeaderView.ResizeMode.Interactive
-        if not self._restoring and by_hand and wide_enough and column != Column.FOLDER and new:
-            self._widths[column] = new
 
     def _fit_break(self) -> None:
         """Give the first weak row the room for its heading."""

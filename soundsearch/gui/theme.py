@@ -149,6 +149,7 @@ QRadioButton::indicator:checked {{ width: 4px; height: 4px; border: 5px solid {a
 QHeaderView {{ background: {base}; border: none; }}
 QHeaderView::section {{ background: {base}; color: {muted}; font-size: {small}px; border: none;
     border-bottom: 1px solid {line}; padding: 4px 8px; }}
+QHeaderView::up-arrow, QHeaderView::down-arrow {{ image: none; width: 0; height: 0; }}
 QTableCornerButton::section {{ background: {base}; border: none; }}
 
 QMenu {{ background: {raised}; border: 1px solid {line}; padding: 4px 0; }}

@@ -1,6 +1,6 @@
 """Numbers, times and progress as people read them."""
 
-from soundsearch.records import Progress, Strength, TrainingProgress
+from soundsearch.records import Progress, Reason, Strength, TrainingProgress
 
 NUMBER_SPACE = "\N{NO-BREAK SPACE}"
 PHASES = {
@@ -19,6 +19,7 @@ PHASES = {
     "blend": "choosing how much of it to keep",
     "prove": "proving it on clips kept apart",
 }
+REASONS = {Reason.MEANING: "meaning", Reason.NAME: "name", Reason.FOLDER: "folder", Reason.TAG: "tag"}
 STRENGTHS = {Strength.STRONG: "Strong match", Strength.FAIR: "Fair match", Strength.WEAK: "Weak match"}
 
 
@@ -39,6 +40,19 @@ def clock(seconds: float) -> str:
 def length(seconds: float) -> str:
     """A duration: as `clock`, but single cycles of a waveform, which it would call 0:00.0, in milliseconds: "12 ms"."""
     return clock(seconds) if seconds >= 0.095 else f"{max(1, round(1e3 * seconds))}{NUMBER_SPACE}ms"
+
+
+def channels(number: int) -> str:
+    """A number of channels: "mono", "stereo", "6 channels"."""
+    return {1: "mono", 2: "stereo"}.get(number, f"{number} channels")
+
+
+def reasons(flags: Reason) -> str:
+    """Why a clip is a hit: "Matched by meaning and name", "" where nothing is known."""
+    names = [name for flag, name in REASONS.items() if flag in flags]
+    if len(names) > 1:
+        names = [", ".join(names[:-1]), names[-1]]
+    return f"Matched by {' and '.join(names)}" if names else ""
 
 
 def size(n_bytes: float) -> str:

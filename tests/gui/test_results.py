@@ -7,11 +7,12 @@ from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
 from soundsearch.gui.file_exchange import MAX_FILES, local_path
-from soundsearch.gui.result_model import PAGE, Column, ResultModel
+from soundsearch.gui.result_columns import SPECS, Column
+from soundsearch.gui.result_model import PAGE, ResultModel
 from soundsearch.gui.result_row import BREAK_HEIGHT
 from soundsearch.gui.results import ROW_HEIGHT, STACKED_ROW_HEIGHT, ResultsView
 from soundsearch.gui.theme import Theme
-from soundsearch.records import Clip, ClipState, Ranking, Strength
+from soundsearch.records import Clip, ClipState, Ranking, Reason, Strength
 from tests.gui.fake_engine import made_up_clip
 from tests.gui.odd_names import ODD_NAMES
 
@@ -20,6 +21,9 @@ def ranking(ids: Any, strength: Any = None) -> Ranking:
     ids = np.asarray(ids, np.int64)
     grades = np.zeros(len(ids), np.uint8) if strength is None else np.asarray(strength, np.uint8)
     return Ranking(ids, np.linspace(1, 0, len(ids), dtype=np.float32), grades)
+
+
+AT_FIRST = {Column.SOUND, Column.NAME, Column.FOLDER, Column.LENGTH, Column.MATCH, Column.TAGS}
 
 
 class Shelf:
@@ -320,7 +324,7 @@ def test_too_many_files_are_refused(qtbot: Any, view: ResultsView) -> None:
         (330, {Column.NAME}),
         (420, {Column.SOUND, Column.NAME, Column.LENGTH}),
         (520, {Column.SOUND, Column.NAME, Column.LENGTH, Column.MATCH}),
-        (2560, set(Column)),
+        (2560, AT_FIRST),
     ],
 )
 def test_columns_follow_the_width(view: ResultsView, width: int, columns: set[Column]) -> None:
@@ -368,3 +372,136 @@ def test_the_menu_opens_on_the_selection_only(qtbot: Any, view: ResultsView) -> 
     with qtbot.assertNotEmitted(view.menu_requested):
         qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(10, 390))
     assert view.current_clip() is None
+
+
+def click_header(qtbot: Any, view: ResultsView, column: Column) -> None:
+    header = view.header
+    at = QPoint(header.sectionViewportPosition(column) + 12, header.height() // 2)
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=at)
+
+
+def test_a_click_on_a_title_sorts_a_second_turns_and_a_third_ends_it(qtbot: Any, view: ResultsView) -> None:
+    orders: list[str] = []
+    view.header.order_chosen.connect(orders.append)
+    for _ in range(3):
+        click_header(qtbot, view, Column.LENGTH)
+    assert orders == ["duration_s", "-duration_s", ""]
+    click_header(qtbot, view, Column.FOLDER)
+    assert view.header.isSortIndicatorShown()
+    assert view.header.sortIndicatorSection() == Column.FOLDER
+    click_header(qtbot, view, Column.MATCH)
+    assert orders[3:] == ["folder", ""]
+    assert not view.header.isSortIndicatorShown()
+
+
+def test_weak_hits_have_no_heading_where_others_stand_among_them(view: ResultsView) -> None:
+    view.show_ranking(ranking(range(4), [1, 3, 1, 1]), keep_scroll=False, order="name")
+    assert model_of(view).weak_from is None
+    assert {view.rowHeight(row) for row in range(4)} == {ROW_HEIGHT[False]}
+
+
+def test_columns_are_chosen_moved_and_remembered(qtbot: Any, view: ResultsView, tmp_path: Any, theme: Theme) -> None:
+    store = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
+    view.resize(1800, 400)
+    items = {item.text: item for item in view.header.column_items()}
+    assert {SPECS[c].title for c in Column if c != Column.NAME} <= set(items)
+    items["Tempo"].act()
+    items["Folder"].act()
+    view.header.moveSection(view.header.visualIndex(Column.TEMPO), 0)
+    assert view.delegate.leading == Column.TEMPO
+    view.save_columns(store)
+    model = ResultModel()
+    other = ResultsView(model, theme)
+    model.setParent(other)
+    qtbot.addWidget(other)
+    other.resize(1800, 300)
+    other.show()
+    other.restore_columns(store)
+    assert {c for c in Column if not other.isColumnHidden(c)} == (AT_FIRST | {Column.TEMPO}) - {Column.FOLDER}
+    assert other.header.first == Column.TEMPO
+    other.header.reset()
+    assert {c for c in Column if not other.isColumnHidden(c)} == AT_FIRST
+    assert other.header.first == Column.SOUND
+
+
+def test_all_columns_where_there_is_room_and_the_least_go_first(view: ResultsView) -> None:
+    for item in view.header.column_items():
+        if item.checked is False and item.act:
+            item.act()
+    for width in (2560, 1280, 900, 640, 480, 370):
+        view.resize(width, 400)
+        shown = [c for c in Column if not view.isColumnHidden(c)]
+        assert sum(view.columnWidth(c) for c in shown) == view.viewport().width()
+        assert view.columnWidth(Column.NAME) >= 100
+        assert (shown == list(Column)) == (width == 2560)
+
+
+def test_every_column_says_what_it_knows(qtbot: Any, view: ResultsView) -> None:
+    clip = made_up_clip(
+        3, tempo_bpm=128.2, key="Am", loudness_lufs=-14.25, rating=4, tags=("Folder 3", "vinyl", "kick"),
+        modified_ns=1_700_000_000_000_000_000,
+    )  # fmt: skip
+    Shelf(model_of(view), {3: clip})
+    view.show_ranking(ranking([3]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(3) is not None)
+    said = {c: model_of(view).data(model_of(view).index(0, c)) for c in Column}
+    assert said[Column.TEMPO] == "128"
+    assert said[Column.KEY] == "Am"
+    assert said[Column.LOUDNESS] == "−14.2"
+    assert said[Column.RATING] == "4 stars"
+    assert said[Column.TAGS] == "vinyl · kick"  # the folder says its own name
+    assert said[Column.FORMAT] == "WAV"
+    assert said[Column.RATE] == "48 kHz"
+    assert said[Column.CHANNELS] == "stereo"
+    assert said[Column.DATE].startswith("2023-11-1")
+
+
+def test_a_click_on_a_star_rates_and_plays_nothing(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view), {i: made_up_clip(i, rating=2 if i == 8 else 0) for i in range(10)})
+    view.resize(1400, 400)
+    view.header.choose_column(Column.RATING, True)
+    view.show_ranking(ranking([7, 8, 9]), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(9) is not None)
+    rated: list[tuple[list[int], int]] = []
+    view.rated.connect(lambda clips, stars: rated.append(([clip.id for clip in clips], stars)))
+
+    def click(row: int, star: int) -> None:
+        cell = view.visualRect(model_of(view).index(row, Column.RATING))
+        at = next(
+            QPoint(x, cell.center().y())
+            for x in range(cell.left(), cell.right())
+            if view.delegate.star_at(cell, QPoint(x + 5, 0)) == star
+        )
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at + QPoint(5, 0))
+
+    click(0, 4)
+    click(1, 2)  # the stars that it has: away with them
+    view.selectAll()
+    click(2, 5)
+    assert rated == [([7], 4), ([8], 0), ([7, 8, 9], 5)]
+    assert chosen(view) == []
+
+
+def test_a_hit_says_when_and_why(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    ids = np.array([3, 4], np.int64)
+    view.show_ranking(
+        Ranking(
+            ids, np.array([0.5, 0.4], np.float32), np.array([3, 2], np.uint8),
+            np.array([Reason.MEANING | Reason.NAME | Reason.TAG, 0], np.uint8),
+            np.array([83.0, np.nan], np.float32), np.array([93.0, np.nan], np.float32),
+        ),
+        keep_scroll=False,
+    )  # fmt: skip
+    qtbot.waitUntil(lambda: model_of(view).known(4) is not None)
+    match, name = (model_of(view).index(0, c) for c in (Column.MATCH, Column.NAME))
+    tip = model_of(view).data(match, Qt.ItemDataRole.ToolTipRole)
+    assert tip == "Strong match · similarity 0.500\nMatched by meaning, name and tag"
+    assert "from 1:23 to 1:33" in model_of(view).data(name, Qt.ItemDataRole.ToolTipRole)
+    assert (model_of(view).moment(0), model_of(view).moment(1)) == ((83.0, 93.0), None)
+    view.selectRow(0)
+    assert view.current_start_s() == 83.0
+    view.selectRow(1)
+    assert view.current_start_s() == 0.0
+    plain = model_of(view).data(model_of(view).index(1, Column.MATCH), Qt.ItemDataRole.ToolTipRole)
+    assert plain == "Fair match · similarity 0.400"
