@@ -121,7 +121,7 @@ class LibraryCommands(QObject):
     def _main_items(self) -> tuple[Item, ...]:
         chosen = self._preferences.settings.theme
         status = self._center.status
-        compact = self._center.results.compact
+        compact, header = self._center.results.compact, self._center.results.header
         themes = tuple(
             Item(words, partial(self.choose_theme, name), checked=name == chosen) for name, words in menus.THEMES
         )
@@ -133,6 +133,8 @@ class LibraryCommands(QObject):
             Item("Train on your sounds…", self._training.open, "train", "Ctrl+T"),
             Item("Model", icon="model", items=self.model_items()),
             Item("Theme", icon="theme", items=themes),
+            Item("Sort by", icon="sort", items=header.order_items()),
+            Item("Columns", icon="columns", items=header.column_items()),
             Item("Compact rows", lambda: self.set_compact(not compact), checked=compact),
             SEPARATOR,
             Item("Keyboard shortcuts", self.show_shortcuts, "help", "?"),

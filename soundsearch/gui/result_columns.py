@@ -110,8 +110,15 @@ class Columns:
         """Remember it."""
         for column, width in self.widths.items():
             store.setValue(f"columns/{column.name.lower()}", width)
-        store.setValue("columns/chosen", [c.name.lower() for c in self.sequence if c in self.chosen])
-        store.setValue("columns/sequence", [c.name.lower() for c in self.sequence])
+        first = Columns()
+        for key, now, before in (
+            ("chosen", [c for c in self.sequence if c in self.chosen], [c for c in Column if c in first.chosen]),
+            ("sequence", self.sequence, first.sequence),
+        ):
+            if now == before:
+                store.remove(f"columns/{key}")
+            else:
+                store.setValue(f"columns/{key}", [c.name.lower() for c in now])
 
     def restore(self, store: QSettings) -> None:
         """Take what was remembered; columns that are newer than that stand at the end."""

@@ -139,7 +139,19 @@ class FakeEngine:
         return [request for request in self.sent if isinstance(request, kind)]
 
     def rank(self, search: m.Search) -> Ranking:
-        """By name in a listing; else the clips that hold the text, strong to weak."""
+        """By name in a listing; else the clips that hold the text, strong to weak; or in the order asked for."""
+        found = self._rank(search)
+        if not search.order:
+            return found
+        key = search.order.removeprefix("-")
+        rows = sorted(
+            range(len(found)),
+            key=lambda row: getattr(self.clips[int(found.clip_ids[row])], key),
+            reverse=search.order.startswith("-"),
+        )
+        return Ranking(found.clip_ids[rows], found.similarity[rows], found.strength[rows])
+
+    def _rank(self, search: m.Search) -> Ranking:
         ids = sorted(self.clips, key=lambda i: self.clips[i].name)
         if search.likes or search.unlikes:
             ids = ids[::-1]

@@ -84,6 +84,32 @@ def test_typing_searches_and_down_plays_the_first_hit(qtbot: Any, open_window: O
     assert window.player.name.text() == "Kick 808 00.wav"
 
 
+def test_a_title_sorts_a_listing_and_a_query_each_in_its_own_way(
+    qtbot: Any, open_window: Open, engine: FakeEngine
+) -> None:
+    window = open_window(engine)
+    results = window.center.results
+
+    def shown() -> list[float]:
+        return [engine.clips[int(i)].duration_s for i in window.center.model.ranking.clip_ids]
+
+    at = QPoint(results.header.sectionViewportPosition(Column.LENGTH) + 12, 8)
+    qtbot.mouseClick(results.header.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    qtbot.waitUntil(lambda: window.center.is_settled and shown() == sorted(shown()))
+    type_into(qtbot, window, "kick")
+    assert not results.header.isSortIndicatorShown()
+    items = {item.text: item for item in results.header.order_items()}
+    items["Length"].act()
+    items = {item.text: item for item in results.header.order_items()}
+    items["Length"].act()
+    qtbot.waitUntil(lambda: window.center.is_settled and window.center.model.weak_from is None)
+    assert engine.asked(m.Search)[-1] == m.Search("kick", order="-duration_s")
+    assert shown() == sorted(shown(), reverse=True)
+    window.center.search_bar.clear()
+    qtbot.waitUntil(lambda: window.center.is_settled and len(shown()) == 40)
+    assert shown() == sorted(shown())
+
+
 def test_arrows_play_one_after_the_other_and_prefetch(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine)
     window.center.results.enter()
