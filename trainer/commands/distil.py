@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
 
     from trainer import data
     from trainer.distil import config as recipes
-    from trainer.distil import phrasing, soundfont
+    from trainer.distil import credits, phrasing, soundfont
     from trainer.distil.export import bundle_config, export
     from trainer.distil.loop import Distiller, Step
     from trainer.distil.synth import synthetic_items
@@ -49,6 +49,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
         table = options.recipe.parent / recipe.general_midi
         notes = soundfont.plan_notes(table, recipe.notes_per_program, np.random.default_rng(recipe.seed))
         generated += soundfont.render(notes, Path(recipe.soundfont), FRONT_END.sample_rate)
+    credits.generators(generated)  # whose they are must be known before the work begins
     say(f"{len(recordings)} recordings, {len(generated)} generated clips")
     items = recordings + generated
     samples += [data.load_samples(item, FRONT_END.sample_rate) for item in generated]
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
 
     audio, log_scale = Distiller(recipe, items, samples, teacher, text, FRONT_END, on_step).run()
     about = {"name": recipe.name, "title": recipe.title, "description": recipe.description}
-    credited = phrasing.relative_to(recordings, options.data)
+    credited = phrasing.relative_to(recordings, options.data) + generated
     export(options.out, audio, text, log_scale, FRONT_END, credited, about)
     return {
         "bundle": str(options.out),

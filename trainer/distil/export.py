@@ -1,6 +1,5 @@
 """From trained weights to a bundle that the program opens."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +14,10 @@ from soundsearch.errors import TrainingError
 from soundsearch.model.bundle import write_manifest
 from soundsearch.model.mobilenet import MODEL_TYPE
 from trainer.data import Item
+from trainer.distil.credits import write_credits
 from trainer.distil.text import TOKENIZER_FILES, TextTower
 
 LICENCE = "Apache-2.0 AND MIT"
-TRAINING_DATA = "training-data.csv"
-_CREDIT = ("path", "label", "title", "author", "licence", "licence_class", "url", "source")
 
 
 def bundle_config(text: TextTower) -> dict[str, Any]:
@@ -51,7 +49,7 @@ def export(
         text: The text tower that it was trained against.
         log_scale: Logarithm of 1 / temperature.
         front_end: How the tower wants its sound.
-        items: The clips that it was trained on, to be credited.
+        items: The clips that it was trained on, recorded and generated, to be credited.
         about: `name`, `title`, `description`, and further entries of the manifest.
 
     Raises:
@@ -76,16 +74,7 @@ def export(
             if (text.folder / name).is_file():
                 (folder / name).write_bytes((text.folder / name).read_bytes())
         (folder / "config.json").write_text(json.dumps(bundle_config(text), indent=1) + "\n", encoding="utf-8")
-        _write_credits(folder / TRAINING_DATA, items)
+        write_credits(folder, items)
         write_manifest(folder, licence=LICENCE, front_end=front_end, **about)
     except OSError as err:
         raise TrainingError(f"Cannot write the model to {folder}: {err.strerror}.", "Choose another folder.") from err
-
-
-def _write_credits(path: Path, items: Sequence[Item]) -> None:
-    """List every recording that was trained on, with what its licence asks to be told; generated clips have none."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_CREDIT)
-        for item in sorted((item for item in items if not item.generated), key=lambda item: item.path):
-            writer.writerow([getattr(item, name) for name in _CREDIT])
