@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from soundsearch.catalogue.database import Database
+from soundsearch.catalogue.filters import folder_tags
 from soundsearch.catalogue.undo import UndoLog
 from soundsearch.errors import CatalogueError
 from soundsearch.records import (
@@ -23,6 +24,7 @@ from soundsearch.records import (
     Organised,
     OrganisingAction,
     SavedSearch,
+    Tag,
     TagClips,
     TagCount,
 )
@@ -134,6 +136,16 @@ class Organiser:
         )
         return tuple(name for (name,) in rows)
 
+    def tags_of(self, clip_id: int) -> tuple[Tag, ...]:
+        """Tags of a clip with who gave them: its folders first, then people's and files', then a model's."""
+        folders = [folder_tags(path) for (path,) in self._db.query("SELECT path FROM clips WHERE id = ?", (clip_id,))]
+        rows = self._db.query(
+            "SELECT label, source, score FROM tags JOIN clips USING (content_id) WHERE clips.id = ?"
+            " ORDER BY source = 'auto', source, label COLLATE NOCASE",
+            (clip_id,),
+        )
+        return (*(Tag(label, "folder") for labels in folders for label in labels), *(Tag(*row) for row in rows))
+
     def tags(self) -> tuple[TagCount, ...]:
         """All tags, the most frequent first, with their numbers of sounds. Folders are not among them."""
         found: dict[str, tuple[int, list[str]]] = {}
@@ -142,6 +154,21 @@ class Organiser:
             found[label] = (max(most, sounds), [*sources, source])
         counts = [TagCount(label, sounds, tuple(sources)) for label, (sounds, sources) in found.items()]
         return tuple(sorted(counts, key=lambda tag: (-tag.clips, tag.label.casefold())))
+
+    def content_of(self, clip_id: int) -> int | None:
+        """The content of a clip, None before analysis."""
+        rows = self._db.query("SELECT content_id FROM clips WHERE id = ?", (clip_id,))
+        return rows[0][0] if rows else None
+
+    def clips_of(self, content_ids: Sequence[int]) -> list[int]:
+        """One clip of each content that can be heard, in the order given."""
+        rows = self._db.query(
+            "SELECT content_id, min(id) FROM clips WHERE state = 'ready' AND"
+            f" content_id IN ({_places(content_ids)}) GROUP BY content_id",
+            content_ids,
+        )
+        found = dict(rows)
+        return [found[content] for content in content_ids if content in found]
 
     def searches(self) -> tuple[SavedSearch, ...]:
         """All saved searches by name."""

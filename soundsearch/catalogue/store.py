@@ -11,6 +11,7 @@ import numpy as np
 
 from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import folder_tags, place, where
+from soundsearch.catalogue.missing import Missing, count, drop_orphans
 from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.schema import MIGRATIONS
@@ -103,6 +104,7 @@ class Catalogue:
         self._db = Database(path, MIGRATIONS)
         self.sounds = Sounds(self._db)
         self.organiser = Organiser(self._db)
+        self.missing = Missing(self._db)
         self.orders = Orders(self._db)
 
     def close(self) -> None:
@@ -143,7 +145,7 @@ class Catalogue:
                 self._db.execute("UPDATE roots SET online = 0 WHERE id = ?", (root_id,))
             else:
                 self._db.execute("UPDATE roots SET online = 1, mount = ? WHERE id = ?", (mount, root_id))
-            self._count("changes")
+            count(self._db, "changes")
 
     def remove_root(self, path: str) -> None:
         """Forget a root and its clips.
@@ -154,8 +156,8 @@ class Catalogue:
         with self._db.transaction():
             if not self._db.execute("DELETE FROM roots WHERE path = ?", (os.fsencode(path),)).rowcount:
                 raise CatalogueError(f"{path} is not a folder of this library.", "See the list of roots in the status.")
-            self._drop_orphans(None)
-            self._count("changes")
+            drop_orphans(self._db, None)
+            count(self._db, "changes")
 
     # -- listing
 
@@ -179,7 +181,7 @@ class Catalogue:
                 [(f.size_bytes, f.modified_ns, clip) for clip, f in changed],
             )
             if added or changed:
-                self._count("changes")
+                count(self._db, "changes")
 
     def mark_missing(self, clip_ids: Sequence[int]) -> int:
         """Mark clips as vanished. Those that never were analysed hold nothing to keep: they are removed.
@@ -201,7 +203,7 @@ class Catalogue:
                     ids,
                 )
             if clip_ids:
-                self._count("changes")
+                count(self._db, "changes")
         return removed
 
     def mark_found(self, clip_ids: Sequence[int]) -> None:
@@ -209,7 +211,7 @@ class Catalogue:
         with self._db.transaction():
             self._db.executemany("UPDATE clips SET state = 'ready' WHERE id = ?", [(clip,) for clip in clip_ids])
             if clip_ids:
-                self._count("changes")
+                count(self._db, "changes")
 
     # -- analysis
 
@@ -269,9 +271,9 @@ class Catalogue:
                     f"UPDATE clips SET state = 'failed', reason = ?, content_id = {IF_SAID} WHERE id = ?",
                     (reason, clip_id),
                 )
-            self._drop_orphans(touched)
+            drop_orphans(self._db, touched)
             if analyses or failures:
-                self._count("changes")
+                count(self._db, "changes")
         return moved, embedded
 
     def unheard_digests(self, bundle: str) -> list[bytes]:
@@ -294,15 +296,15 @@ class Catalogue:
                     (bundle, vector.astype("<f4").tobytes(), digest),
                 ).rowcount
             if added:
-                self._count("changes")
+                count(self._db, "changes")
         return added
 
     def forget_vectors(self, bundle: str) -> None:
         """Drop every vector of a bundle that is gone for good."""
         with self._db.transaction():
             if self._db.execute("DELETE FROM embeddings WHERE bundle = ?", (bundle,)).rowcount:
-                self._count("deletions")
-                self._count("changes")
+                count(self._db, "deletions")
+                count(self._db, "changes")
 
     # -- reading
 
@@ -502,12 +504,12 @@ class Catalogue:
         with self._db.transaction():
             for seq in self._damaged(bundle, dimension):
                 self._db.execute("DELETE FROM embeddings WHERE seq = ?", (seq,))
-                self._count("deletions")
+                count(self._db, "deletions")
             self._db.execute(
                 "UPDATE clips SET state = 'pending' WHERE state IN ('ready', 'missing') AND content_id IS NULL"
             )
-            self._drop_orphans(None)
-            self._count("changes")
+            drop_orphans(self._db, None)
+            count(self._db, "changes")
 
     # -- inside
 
@@ -571,18 +573,6 @@ class Catalogue:
             found += [content for (content,) in self._db.execute(sql, ids)]
         return found
 
-    def _drop_orphans(self, candidates: Sequence[int] | None) -> None:
-        """Remove those of the contents, or of all, that no clip refers to any more."""
-        sql = "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM clips WHERE content_id = contents.id)"
-        if candidates is None:
-            dropped = self._db.execute(sql).rowcount
-        else:
-            dropped = sum(
-                self._db.execute(f"{sql} AND id IN ({_marks(ids)})", ids).rowcount for ids in _chunks(candidates)
-            )
-        if dropped:
-            self._count("deletions")
-
     def _absorb(self, inner: KnownRoot, root_id: int, prefix: bytes) -> None:
         for clip, path in self._db.execute("SELECT id, path FROM clips WHERE root_id = ?", (inner.id,)).fetchall():
             below = _with_separator(prefix) + path
@@ -591,9 +581,6 @@ class Catalogue:
                 (root_id, below, *place(below), clip),
             )
         self._db.execute("DELETE FROM roots WHERE id = ?", (inner.id,))
-
-    def _count(self, name: str) -> None:
-        self._db.execute("UPDATE counters SET value = value + 1 WHERE name = ?", (name,))
 
 
 def _with_separator(path: bytes) -> bytes:

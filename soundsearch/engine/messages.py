@@ -8,7 +8,7 @@ ends with `JobDone`, `JobFailed` or `JobStopped`. `Changed` and `ModelReady` com
 from dataclasses import dataclass
 from typing import Any
 
-from soundsearch.records import Example, Progress, TrainingPlan
+from soundsearch.records import Example, OrganisingAction, Progress, TrainingPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,73 @@ class RemoveRoot:
 
 
 @dataclass(frozen=True, slots=True)
+class Organise:
+    """Answered with an `Organised` once all of it is done; others may be answered before."""
+
+    action: OrganisingAction
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Takes the last organising action of this session back; answered with an `Organised`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """Makes the action again that was taken back last; answered with an `Organised`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListCollections:
+    """Answered with a tuple of `Collection`, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListTags:
+    """Answered with a tuple of `TagCount`, the most frequent first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListSearches:
+    """Answered with a tuple of `SavedSearch`, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetDetails:
+    """Answered with a `ClipDetails`, or None if the clip was forgotten."""
+
+    clip_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListMissing:
+    """Answered with a tuple of `Clip`, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetClips:
+    """Forgets those of the clips that are missing; answered with their number. No sound file is touched."""
+
+    clip_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LocateClip:
+    """A missing clip is this file now; answered with the root that should be scanned."""
+
+    clip_id: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocateRoot:
+    """A root is in another folder now; answered with that folder, which should be scanned."""
+
+    path: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class PauseJob:
     """Stops a job's steps until `ResumeJob`; answered with None."""
 
@@ -147,6 +214,17 @@ Request = (
     | PreviewTraining
     | StartTraining
     | RemoveRoot
+    | Organise
+    | Undo
+    | Redo
+    | ListCollections
+    | ListTags
+    | ListSearches
+    | GetDetails
+    | ListMissing
+    | ForgetClips
+    | LocateClip
+    | LocateRoot
     | PauseJob
     | ResumeJob
     | CancelJob

@@ -15,6 +15,7 @@ from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.engine import training
 from soundsearch.engine.active import ActiveModel
 from soundsearch.engine.hearing import Hearing, tower_keys
+from soundsearch.engine.organising import Organising
 from soundsearch.engine.scan import mount_point, reach, scan
 from soundsearch.engine.search import Selection, arranged, listing
 from soundsearch.errors import CatalogueError, ModelError
@@ -80,6 +81,7 @@ class Engine:
         self._precision = precision or self.settings.precision
         self._asked_for = model
         self._catalogue = Catalogue(places.catalogue)
+        self.organising = Organising(self._catalogue, lambda: self.answering)
         self._pooled = PooledStore(places.pooled, self.settings.pooled_limit_mb * 1_000_000)
         self._chosen: ActiveModel | None = None
         self._before: ActiveModel | None = None  # answers until the chosen model has heard as much

@@ -20,19 +20,29 @@ from soundsearch.engine.messages import (
     DownloadModel,
     Failed,
     FetchClips,
+    ForgetClips,
+    GetDetails,
     GetStatus,
     JobDone,
     JobFailed,
     JobProgress,
     JobStopped,
+    ListCollections,
     ListFailures,
     ListFolders,
+    ListMissing,
     ListModels,
+    ListSearches,
+    ListTags,
+    LocateClip,
+    LocateRoot,
     Message,
     ModelReady,
+    Organise,
     PauseJob,
     PreviewTraining,
     Quit,
+    Redo,
     RemoveModel,
     RemoveRoot,
     Reply,
@@ -42,6 +52,7 @@ from soundsearch.engine.messages import (
     Scan,
     Search,
     StartTraining,
+    Undo,
     UseModel,
 )
 from soundsearch.engine.service import Engine, parse_query
@@ -54,6 +65,7 @@ log = logging.getLogger(__name__)
 IDLE_S = 0.2  # how long an idle loop waits for a request before it looks after the model
 CHANGED_S = 2.0  # Changed is sent at most this often
 MAX_HITS = 1000  # hits of a search that the window asks for
+LATER = object()  # in place of an answer that comes by itself
 EVERYTHING = 2**62  # a listing has no limit
 
 
@@ -94,6 +106,7 @@ class Worker:
         self._jobs: deque[Job] = deque()
         self._waiting: list[tuple[int, Request]] = []
         self._previews: dict[int, Future[TrainingPreview]] = {}
+        self._orders: deque[tuple[int, Request, Generator[None, None, Any]]] = deque()
         self._ready_sent = False
         self._changes = -1
         self._changed_at = 0.0
@@ -106,11 +119,12 @@ class Worker:
         while not self._is_over():
             active = [job for job in self._jobs if not job.is_paused]
             loading = bool(self._waiting or self._previews) or not self._ready_sent
-            if self._connection.poll(0 if active else (0.02 if loading else IDLE_S)):
+            if self._connection.poll(0 if active or self._orders else (0.02 if loading else IDLE_S)):
                 self._answer(*self._connection.recv())
                 continue
             self._look_after_model()
             self._look_after_previews()
+            self._advance_order()
             is_scanning = any(job.uses_model for job in active)
             for job in active:
                 self._advance(job, rest=is_scanning and job.is_training)
@@ -149,7 +163,7 @@ class Worker:
                 self._waiting.append((request_id, request))
                 return
             value = self._do(self._engine, request)
-            if not isinstance(request, Quit | PreviewTraining):
+            if value is not LATER and not isinstance(request, Quit):
                 self._send(Reply(request_id, value))
         except (EOFError, BrokenPipeError):
             raise
@@ -183,6 +197,24 @@ class Worker:
             del self._previews[request_id]
             err = future.exception()
             self._send(_failed(request_id, "preview", err) if err else Reply(request_id, future.result()))
+
+    def _order(self, request: Request, steps: Generator[None, None, Any]) -> object:
+        """Do something in steps, after what was ordered before: large selections must not hold up the loop."""
+        self._orders.append((self._request_id, request, steps))
+        return LATER
+
+    def _advance_order(self) -> None:
+        if not self._orders:
+            return
+        request_id, request, steps = self._orders[0]
+        try:
+            next(steps)
+        except StopIteration as stop:
+            self._orders.popleft()
+            self._send(Reply(request_id, stop.value))
+        except Exception as err:
+            self._orders.popleft()
+            self._send(_failed(request_id, request, err))
 
     def _advance(self, job: Job, *, rest: bool = False) -> None:
         try:
@@ -238,11 +270,34 @@ class Worker:
             case ListFolders():
                 return engine.folders()
             case PreviewTraining(plan):
-                return self._preview(engine.preview_training(plan))
+                self._preview(engine.preview_training(plan))
+                return LATER
             case StartTraining(plan):
                 if any(job.is_training for job in self._jobs):
                     raise TrainingError("A training is running already.", "Wait until it ends, or stop it.")
                 return self._start(engine.train(plan), is_training=True)
+            case Organise(action):
+                return self._order(request, engine.organising.act(action))
+            case Undo():
+                return self._order(request, engine.organising.undo())
+            case Redo():
+                return self._order(request, engine.organising.redo())
+            case ForgetClips(ids):
+                return self._order(request, engine.organising.forget(ids))
+            case ListCollections():
+                return engine.organising.collections()
+            case ListTags():
+                return engine.organising.tags()
+            case ListSearches():
+                return engine.organising.searches()
+            case GetDetails(clip_id):
+                return engine.organising.details(clip_id)
+            case ListMissing():
+                return engine.organising.missing()
+            case LocateClip(clip_id, path):
+                return engine.organising.locate_clip(clip_id, path)
+            case LocateRoot(path, to):
+                return engine.organising.locate_root(path, to)
             case RemoveRoot(path):
                 return engine.remove_root(path)
             case Scan(roots):

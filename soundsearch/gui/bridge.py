@@ -13,19 +13,29 @@ from soundsearch.engine.messages import (
     DownloadModel,
     Failed,
     FetchClips,
+    ForgetClips,
+    GetDetails,
     GetStatus,
     JobDone,
     JobFailed,
     JobProgress,
     JobStopped,
+    ListCollections,
     ListFailures,
     ListFolders,
+    ListMissing,
     ListModels,
+    ListSearches,
+    ListTags,
+    LocateClip,
+    LocateRoot,
     Lost,
     Message,
     ModelReady,
+    Organise,
     PauseJob,
     PreviewTraining,
+    Redo,
     RemoveModel,
     RemoveRoot,
     Reply,
@@ -35,10 +45,11 @@ from soundsearch.engine.messages import (
     Scan,
     Search,
     StartTraining,
+    Undo,
     UseModel,
 )
 from soundsearch.errors import EngineLostError
-from soundsearch.records import ModelInfo, TrainingPlan
+from soundsearch.records import ModelInfo, OrganisingAction, TrainingPlan
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +115,16 @@ class EngineBridge(QObject):
         training_previewed (TrainingPreview): What the newest plan would train on.
         preview_failed (str, str): The newest plan cannot be carried out; message and hint.
         root_removed (str)
+        organised (Organised): An organising action was done.
+        taken_back (Organised): The last one was taken back.
+        made_again (Organised): What was taken back was made again.
+        collections_known (tuple): of Collection.
+        tags_known (tuple): of TagCount.
+        searches_known (tuple): of SavedSearch.
+        details_known (ClipDetails | None): Of the clip asked for last; None if it is gone.
+        missing_known (tuple): of Clip.
+        forgotten (int): So many missing clips were forgotten.
+        located (str): A clip or a root is known again; this root should be scanned.
         job_started (Job); job_progressed (Job, Progress); job_paused (Job, bool); job_ended (JobEnd)
         changed: The catalogue holds other clips or more embeddings than before.
         lost (bool): The engine ended by itself; True if another one runs. What was asked is not answered.
@@ -125,6 +146,16 @@ class EngineBridge(QObject):
     training_previewed = Signal(object)
     preview_failed = Signal(str, str)
     root_removed = Signal(object)  # a path, which may hold what Qt strings cannot
+    organised = Signal(object)
+    taken_back = Signal(object)
+    made_again = Signal(object)
+    collections_known = Signal(object)
+    tags_known = Signal(object)
+    searches_known = Signal(object)
+    details_known = Signal(object)
+    missing_known = Signal(object)
+    forgotten = Signal(int)
+    located = Signal(object)  # a path
     job_started = Signal(object)
     job_progressed = Signal(object, object)
     job_paused = Signal(object, bool)
@@ -148,6 +179,7 @@ class EngineBridge(QObject):
         self._search = _Latest()
         self._status = _Latest()
         self._preview = _Latest()
+        self._details = _Latest()
         self._closed = False
 
     def start(self) -> None:
@@ -220,6 +252,44 @@ class EngineBridge(QObject):
     def remove_root(self, path: str) -> None:
         """Forget a root and its clips; no sound file is touched."""
         self._ask(RemoveRoot(path), lambda _: self.root_removed.emit(path))
+
+    def organise(self, action: OrganisingAction) -> None:
+        """Say something of clips, or put the library in order; it can be taken back."""
+        self._ask(Organise(action), self.organised.emit)
+
+    def undo(self) -> None:
+        """Take the last organising action back."""
+        self._ask(Undo(), self.taken_back.emit)
+
+    def redo(self) -> None:
+        """Make again what was taken back last."""
+        self._ask(Redo(), self.made_again.emit)
+
+    def list_organisation(self) -> None:
+        """Ask for collections, tags and saved searches."""
+        self._ask(ListCollections(), self.collections_known.emit)
+        self._ask(ListTags(), self.tags_known.emit)
+        self._ask(ListSearches(), self.searches_known.emit)
+
+    def ask_details(self, clip_id: int) -> None:
+        """Ask for everything about a clip; overtakes every earlier one."""
+        self._ask_latest(self._details, GetDetails(clip_id), self.details_known.emit, self._request_failed)
+
+    def list_missing(self) -> None:
+        """Ask for the clips that vanished."""
+        self._ask(ListMissing(), self.missing_known.emit)
+
+    def forget_clips(self, clip_ids: tuple[int, ...]) -> None:
+        """Forget missing clips; no sound file is touched."""
+        self._ask(ForgetClips(clip_ids), self.forgotten.emit)
+
+    def locate_clip(self, clip_id: int, path: str) -> None:
+        """Say where a missing clip is now."""
+        self._ask(LocateClip(clip_id, path), self.located.emit)
+
+    def locate_root(self, path: str, to: str) -> None:
+        """Say where a root is now."""
+        self._ask(LocateRoot(path, to), self.located.emit)
 
     def scan(self, *roots: str) -> None:
         """Start bringing the catalogue up to date: the given roots, or all that are known."""
@@ -318,7 +388,7 @@ class EngineBridge(QObject):
         """The engine is gone and with it everything that was asked."""
         log.error("the engine was lost: %s", detail)
         self._answers.clear()
-        self._search, self._status, self._preview = _Latest(), _Latest(), _Latest()
+        self._search, self._status, self._preview, self._details = _Latest(), _Latest(), _Latest(), _Latest()
         jobs, self._jobs = list(self._jobs.values()), {}
         for job in jobs:
             self.job_ended.emit(JobEnd(job, stopped=True))

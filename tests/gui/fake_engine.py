@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,27 @@ from soundsearch.audio.peaks import Peaks
 from soundsearch.engine import messages as m
 from soundsearch.errors import EngineLostError
 from soundsearch.records import (
+    ChangeCollection,
+    ChangeSearch,
     Clip,
+    ClipDetails,
     ClipState,
+    CollectClips,
+    Collection,
     Failure,
     Folder,
     LibraryStatus,
+    MarkClips,
     ModelInfo,
+    Organised,
+    OrganisingAction,
     Ranking,
     Root,
+    SavedSearch,
     Strength,
+    Tag,
+    TagClips,
+    TagCount,
     TrainingOutcome,
     TrainingPreview,
 )
@@ -92,6 +105,11 @@ class FakeEngine:
         self.pending = 0
         self.embedded: int | None = None
         self.status: LibraryStatus | None = None  # in place of counting
+        self.collections: dict[str, set[int]] = {}
+        self.tags: tuple[TagCount, ...] = ()
+        self.searches: dict[str, SavedSearch] = {}
+        self._done: list[tuple[str, dict[str, Any]]] = []  # what was said, and all as it was before
+        self._undone: list[tuple[str, dict[str, Any]]] = []
         self.sent: list[m.Request] = []
         self.held = False
         self.dead = False
@@ -163,6 +181,57 @@ class FakeEngine:
         strength = np.select([similarity > 0.45, similarity > 0.3], [Strength.STRONG, Strength.FAIR], Strength.WEAK)
         return Ranking(np.array(ids, np.int64), similarity, strength.astype(np.uint8))
 
+    def _organise(self, action: OrganisingAction) -> Organised:
+        before, self._undone = self._organised(), []
+        match action:
+            case MarkClips(ids):
+                values = {"favourite": action.favourite, "rating": action.rating, "colour": action.colour}
+                self._change(ids, **{name: value for name, value in values.items() if value is not None})
+                said = f"rating of {len(ids)} clips" if action.rating is not None else f"mark of {len(ids)} clips"
+            case TagClips(ids, add, remove):
+                for i in ids:
+                    kept = [label for label in self.clips[i].tags if label not in remove]
+                    self._change((i,), tags=(*kept, *(label for label in add if label not in kept)))
+                said = f"tag “{(*add, *remove)[0]}” of {len(ids)} clips"
+            case CollectClips(ids, name, remove):
+                members = self.collections.get(name, set())
+                self.collections[name] = members - set(ids) if remove else members | set(ids)
+                said = f"addition of {len(ids)} clips to “{name}”"
+            case ChangeCollection(name, to):
+                members = self.collections.pop(name, set())
+                if to:
+                    self.collections[to] = members
+                said = f"collection “{to or name}”"
+            case ChangeSearch(name, to):
+                self.searches.pop(name, None)
+                if to:
+                    self.searches[to.name] = to
+                said = f"search “{to.name if to else name}”"
+        self._done.append((said, before))
+        return Organised(said, said)
+
+    def _organised(self) -> dict[str, Any]:
+        return {"clips": dict(self.clips), "collections": dict(self.collections), "searches": dict(self.searches)}
+
+    def _change(self, ids: Sequence[int], **values: Any) -> None:
+        self.clips |= {i: replace(self.clips[i], **values) for i in ids}
+
+    def _take_back(self, source: list[Any], target: list[Any]) -> Organised:
+        said = ""
+        if source:
+            said, before = source.pop()
+            target.append((said, self._organised()))
+            self.__dict__.update(before)
+        return Organised(said, *(line[-1][0] if line else "" for line in (self._done, self._undone)))
+
+    def _details(self, clip_id: int) -> ClipDetails | None:
+        clip = self.clips.get(clip_id)
+        if clip is None:
+            return None
+        tags = (Tag(clip.folder, "folder"), *(Tag(label, "user") for label in clip.tags), Tag("drums", "auto", 0.8))
+        named = tuple(name for name, ids in self.collections.items() if clip_id in ids)
+        return ClipDetails(clip, tags, named, tuple(c for c in self.clips.values() if c.id != clip_id)[:4])
+
     def _answer(self, number: int, request: m.Request) -> m.Message:
         match request:
             case m.Search():
@@ -204,6 +273,29 @@ class FakeEngine:
                 if isinstance(self.preview, m.Failed):
                     return replace(self.preview, id=number)
                 return m.Reply(number, self.preview)
+            case m.Organise(action):
+                return m.Reply(number, self._organise(action))
+            case m.Undo():
+                return m.Reply(number, self._take_back(self._done, self._undone))
+            case m.Redo():
+                return m.Reply(number, self._take_back(self._undone, self._done))
+            case m.ListCollections():
+                return m.Reply(number, tuple(Collection(name, len(ids)) for name, ids in self.collections.items()))
+            case m.ListTags():
+                return m.Reply(number, self.tags)
+            case m.ListSearches():
+                return m.Reply(number, tuple(self.searches.values()))
+            case m.GetDetails(clip_id):
+                return m.Reply(number, self._details(clip_id))
+            case m.ListMissing():
+                return m.Reply(number, tuple(c for c in self.clips.values() if c.state == ClipState.MISSING))
+            case m.ForgetClips(ids):
+                self.clips = {i: clip for i, clip in self.clips.items() if i not in ids}
+                return m.Reply(number, len(ids))
+            case m.LocateClip(_, path):
+                return m.Reply(number, str(PurePath(path).parent))
+            case m.LocateRoot(_, to):
+                return m.Reply(number, to)
             case m.Scan() | m.DownloadModel() | m.StartTraining():
                 return m.Reply(number, number)
             case _:
