@@ -50,6 +50,11 @@ class Organiser:
         self._db = database
         self._log = UndoLog(database)
 
+    @property
+    def log(self) -> UndoLog:
+        """What can be taken back; others who write what people decide write it there too."""
+        return self._log
+
     # -- acting
 
     def act(self, action: OrganisingAction) -> Steps:
@@ -102,11 +107,14 @@ class Organiser:
         for table, others in (
             ("marks", "favourite, rating, colour"),
             ("tags", "label, source, score"),
+            ("refused", "label, score"),
             ("collection_clips", "collection_id, position"),
         ):
+            # What the file itself said is read from it anew.
+            said = " AND source != 'file'" if table == "tags" else ""
             self._db.execute(
                 f"INSERT OR IGNORE INTO {table} (content_id, {others}) SELECT ?, {others} FROM {table}"
-                " WHERE content_id = ?",
+                f" WHERE content_id = ?{said}",
                 (new, old),
             )
         if not self._db.execute("SELECT 1 FROM clips WHERE content_id = ? LIMIT 2", (old,)).fetchall()[1:]:
@@ -217,10 +225,16 @@ class Organiser:
         self._db.execute(f"DELETE FROM marks WHERE {inside} AND favourite = 0 AND rating = 0 AND colour = ''", contents)
 
     def _tag(self, contents: list[int], add: Sequence[str], remove: Sequence[str]) -> None:
-        for label in remove:
+        inside = f"content_id IN ({_places(contents)})"
+        for label in remove:  # an automatic tag that is removed was wrong: it is not proposed again
             self._db.execute(
-                f"DELETE FROM tags WHERE label = ? AND content_id IN ({_places(contents)})", (label, *contents)
+                "INSERT OR IGNORE INTO refused SELECT content_id, label, score FROM tags"
+                f" WHERE label = ? AND source = 'auto' AND {inside}",
+                (label, *contents),
             )
+            self._db.execute(f"DELETE FROM tags WHERE label = ? AND {inside}", (label, *contents))
+        for label in add:
+            self._db.execute(f"DELETE FROM refused WHERE label = ? AND {inside}", (label, *contents))
         self._db.executemany(
             "INSERT OR IGNORE INTO tags VALUES (?, ?, 'user', NULL)",
             [(content, label) for content in contents for label in add],

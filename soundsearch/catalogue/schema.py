@@ -122,4 +122,20 @@ MIGRATIONS: tuple[str, ...] = (
     -- The name alone, for lists that are sorted by it.
     CREATE INDEX clips_by_name ON clips (substr(words, CASE folder WHEN '' THEN 1 ELSE length(folder) + 2 END));
     """,
+    """
+    -- Labels that somebody refused for a content: not proposed for it again.
+    CREATE TABLE refused (
+        content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
+        label TEXT NOT NULL,
+        score REAL,                  -- that it was proposed with
+        PRIMARY KEY (content_id, label)
+    ) WITHOUT ROWID;
+
+    -- Digests of files that we wrote tags into: other bytes, the same content.
+    CREATE TABLE rewritten (
+        digest BLOB PRIMARY KEY,
+        content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE
+    ) WITHOUT ROWID;
+    CREATE INDEX rewritten_by_content ON rewritten (content_id);
+    """,
 )

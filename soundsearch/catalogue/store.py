@@ -16,6 +16,7 @@ from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.sounds import Sounds
+from soundsearch.catalogue.tags import Tags
 from soundsearch.errors import CatalogueError
 from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, Folder, IntArray, Root, Sound
 
@@ -77,6 +78,7 @@ class Analysis:
     peaks: bytes = b""
     vector: FloatArray | None = None
     sound: Sound | None = None
+    labels: tuple[str, ...] = ()  # what the file's own metadata says
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Catalogue:
 
     Attributes:
         sounds: What the contents sound like.
+        tags: What is said about them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -105,6 +108,7 @@ class Catalogue:
         self.sounds = Sounds(self._db)
         self.organiser = Organiser(self._db)
         self.missing = Missing(self._db)
+        self.tags = Tags(self._db, self.organiser.log)
         self.orders = Orders(self._db)
 
     def close(self) -> None:
@@ -236,8 +240,9 @@ class Catalogue:
     def embedded_digests(self, bundle: str) -> set[bytes]:
         """Digests of all contents that have a vector of the bundle."""
         rows = self._db.query(
-            "SELECT digest FROM contents JOIN embeddings ON content_id = contents.id WHERE bundle = ?",
-            (bundle,),
+            """SELECT digest FROM contents JOIN embeddings ON content_id = contents.id WHERE bundle = ?
+            UNION SELECT digest FROM rewritten JOIN embeddings USING (content_id) WHERE bundle = ?""",
+            (bundle, bundle),
         )
         return {digest for (digest,) in rows}
 
@@ -257,6 +262,7 @@ class Catalogue:
             for analysis in analyses:
                 content_id = self._content(analysis)
                 touched.append(content_id)  # an orphan too, if the clip was forgotten meanwhile
+                self.tags.put_file(content_id, analysis.labels)
                 if analysis.sound is not None:
                     self.sounds.put(content_id, analysis.sound)
                 if analysis.vector is not None:
@@ -314,8 +320,9 @@ class Catalogue:
         return int(self._db.query("SELECT value FROM counters WHERE name = 'deletions'")[0][0])
 
     def digests(self) -> set[bytes]:
-        """Digests of all contents."""
-        return {digest for (digest,) in self._db.query("SELECT digest FROM contents")}
+        """Digests of all contents, those of files that we wrote tags into included."""
+        rows = self._db.query("SELECT digest FROM contents UNION SELECT digest FROM rewritten")
+        return {digest for (digest,) in rows}
 
     def folders(self) -> tuple[Folder, ...]:
         """Every folder that holds clips that can be heard, and the folders above it up to its root, by path.
@@ -523,7 +530,10 @@ class Catalogue:
 
     def _content(self, analysis: Analysis) -> int:
         """The row of a content: known, or made now."""
-        known = self._db.execute("SELECT id FROM contents WHERE digest = ?", (analysis.digest,)).fetchone()
+        known = self._db.execute(
+            "SELECT id FROM contents WHERE digest = ?1 UNION ALL SELECT content_id FROM rewritten WHERE digest = ?1",
+            (analysis.digest,),
+        ).fetchone()
         if known:
             return int(known[0])
         cursor = self._db.execute(

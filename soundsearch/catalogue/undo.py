@@ -18,6 +18,7 @@ from soundsearch.catalogue.database import Database
 TABLES = {
     "marks": (("content_id",), ("favourite", "rating", "colour")),
     "tags": (("content_id", "label", "source"), ("score",)),
+    "refused": (("content_id", "label"), ("score",)),
     "collections": (("id",), ("name",)),
     "collection_clips": (("collection_id", "content_id"), ("position",)),
     "searches": (("id",), ("name", "query", "sounds", "sort")),

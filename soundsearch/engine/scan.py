@@ -15,6 +15,7 @@ import numpy as np
 
 from soundsearch.audio.decode import decode, is_audio_name, mono, probe, resample
 from soundsearch.audio.features import WHOLE_MAX_S, Features, FrontEnd, features, load_features
+from soundsearch.audio.metadata import read_tags
 from soundsearch.audio.peaks import load_peaks, peaks
 from soundsearch.catalogue.pooled import PooledStore
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile, KnownFile, KnownRoot, PendingFile
@@ -348,7 +349,12 @@ def _read(file: PendingFile, front_end: FrontEnd, known: set[bytes]) -> _Outcome
         return _Outcome(gone=True)  # still being written
     return _Outcome(
         replace(
-            analysis, clip_id=file.clip_id, digest=digest, size_bytes=before.st_size, modified_ns=before.st_mtime_ns
+            analysis,
+            clip_id=file.clip_id,
+            digest=digest,
+            size_bytes=before.st_size,
+            modified_ns=before.st_mtime_ns,
+            labels=read_tags(file.path).words,
         ),
         model_input,
     )
