@@ -188,6 +188,29 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Grouping:
+    """To which of a few named groups each of n things belongs; the last group is for all others."""
+
+    names: tuple[str, ...]
+    of: npt.NDArray[np.uint8]  # (n,), positions in `names`
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryMap:
+    """The clips that were heard, in two dimensions by similarity: parallel arrays of n clips."""
+
+    clip_ids: IntArray  # (n,)
+    places: FloatArray  # (n, 2), most within the square from -1 to 1
+    brightness: npt.NDArray[np.uint8]  # (n,), as in `audio.peaks.Peaks`
+    folders: Grouping
+    tags: Grouping
+    clusters: Grouping
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A clip that answers a query. `start_s` and `end_s` locate the matching moment, where one was looked for."""
 

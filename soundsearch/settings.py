@@ -60,6 +60,7 @@ class Places:
     catalogue: Path = field(init=False)
     pooled: Path = field(init=False)
     index: Path = field(init=False)
+    maps: Path = field(init=False)
     models: Path = field(init=False)
     settings: Path = field(init=False)
     log: Path = field(init=False)
@@ -69,6 +70,7 @@ class Places:
             ("catalogue", "catalogue.sqlite"),
             ("pooled", "pooled.sqlite"),
             ("index", "index"),
+            ("maps", "maps"),
             ("models", "models"),
             ("settings", "settings.toml"),
             ("log", "soundsearch.log"),

@@ -14,6 +14,7 @@ from soundsearch.catalogue.filters import folder_tags, place, where
 from soundsearch.catalogue.missing import Missing, count, drop_orphans
 from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
+from soundsearch.catalogue.overview import Overview
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.sounds import Sounds
 from soundsearch.catalogue.tags import Tags
@@ -95,6 +96,7 @@ class Catalogue:
     Attributes:
         sounds: What the contents sound like.
         tags: What is said about them.
+        overview: All clips in portions.
     """
 
     def __init__(self, path: Path) -> None:
@@ -109,6 +111,7 @@ class Catalogue:
         self.organiser = Organiser(self._db)
         self.missing = Missing(self._db)
         self.tags = Tags(self._db, self.organiser.log)
+        self.overview = Overview(self._db)
         self.orders = Orders(self._db)
 
     def close(self) -> None:

@@ -1,11 +1,15 @@
-"""Job: a generator with an id, a pause and a clean stop."""
+"""Job: a generator with an id, a pause and a clean stop; and steps that are taken in a thread of their own."""
 
 import time
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, TypeVar, cast
 
 from soundsearch.records import Progress
 
+R = TypeVar("R")
+
+WAIT_S = 0.05  # how long the loop waits for a step that is taken in a thread
 REPORT_S = 0.1  # progress is reported at most this often
 
 
@@ -56,3 +60,44 @@ class Job:
     def stop(self) -> None:
         """End it; what it has committed stays."""
         self._steps.close()
+
+
+def apart(
+    steps: Generator[Progress, None, R], name: str, merge: Callable[[Progress, Progress], Progress] | None = None
+) -> Generator[Progress, None, R]:
+    """Take the steps of a generator in a thread; while one lasts, the last progress is given again.
+
+    Closing it does not wait: the step that is being taken ends by itself, then the generator is closed.
+
+    Args:
+        steps: Must share nothing with the loop.
+        name: Of the thread.
+        merge: What is told of a progress and the one before it; default the newer one.
+
+    Returns:
+        The value of the generator.
+    """
+    thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+    progress: Progress = Progress("prepare")
+    try:
+        while True:
+            step = thread.submit(_step, steps)
+            while wait([step], WAIT_S).not_done:
+                yield progress
+            is_over, value = step.result()
+            if is_over:
+                return cast(R, value)
+            newer = cast(Progress, value)
+            progress = merge(newer, progress) if merge else newer
+            yield progress
+    finally:
+        thread.submit(steps.close)
+        thread.shutdown(wait=False)
+
+
+def _step(steps: Generator[Progress, None, R]) -> tuple[bool, Progress | R]:
+    """Whether it is over, and its value or progress: a future cannot hold a StopIteration."""
+    try:
+        return False, next(steps)
+    except StopIteration as stop:
+        return True, stop.value

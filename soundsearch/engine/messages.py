@@ -100,6 +100,13 @@ class StartTraining:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawMap:
+    """Starts a job whose result is a `LibraryMap`: the saved one brought up to date, or one drawn `anew`."""
+
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveRoot:
     """Forgets a root and the clips below it; answered with None. No sound file is touched."""
 
@@ -213,6 +220,7 @@ Request = (
     | ListFolders
     | PreviewTraining
     | StartTraining
+    | DrawMap
     | RemoveRoot
     | Organise
     | Undo

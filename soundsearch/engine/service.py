@@ -15,6 +15,7 @@ from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.engine import training
 from soundsearch.engine.active import ActiveModel
 from soundsearch.engine.hearing import Hearing, tower_keys
+from soundsearch.engine.mapping import library_map
 from soundsearch.engine.organising import Organising
 from soundsearch.engine.scan import mount_point, reach, scan
 from soundsearch.engine.search import Selection, arranged, listing
@@ -30,6 +31,7 @@ from soundsearch.records import (
     FloatArray,
     Folder,
     Hit,
+    LibraryMap,
     LibraryStatus,
     ModelInfo,
     Progress,
@@ -355,6 +357,16 @@ class Engine:
             self._selections = {old: kept for old, kept in self._selections.items() if old[0] == key[0]}
             self._selections[key] = Selection(*self._catalogue.select(wanted))
         return self._selections[key]
+
+    def draw_map(self, anew: bool = False) -> Generator[Progress, None, LibraryMap]:
+        """The library in two dimensions by similarity: the saved map brought up to date, or one drawn anew.
+
+        Returns:
+            The map, as the generator's value.
+        """
+        model = self.answering
+        path = self.places.maps / f"{model.bundle.id}.npz"
+        return library_map(self._catalogue, model.index(), path, anew)
 
     # -- state
 

@@ -12,22 +12,19 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Collection, Generator
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
+from soundsearch.engine.jobs import apart
 from soundsearch.errors import TrainingError
 from soundsearch.records import Progress, TrainingOutcome, TrainingPlan, TrainingPreview, TrainingProgress
 
 log = logging.getLogger(__name__)
 
-R = TypeVar("R")
-
 TRAINER = "trainer.personal"
 HIDDEN = ".training-"  # what is being made; a dot keeps it out of the list of models
 STALE_S = 24 * 3600.0  # older ones were left by a process that was killed
-WAIT_S = 0.05  # how long a step waits for the trainer
 MAX_NAME = 60
 NO_NAME = "my-sounds"
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}  # on Windows
@@ -81,7 +78,7 @@ def train(
         hidden = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=models))
     except OSError as err:
         raise TrainingError(f"Cannot write into {models}: {err.strerror}.", "Make room, or check its rights.") from err
-    outcome = yield from _apart(_steps(plan, data_dir, base, hidden))
+    outcome = yield from apart(_steps(plan, data_dir, base, hidden), "trainer", _with_what_is_known)
     try:
         return _install(plan, outcome, hidden, models, taken)
     finally:
@@ -100,28 +97,6 @@ def _steps(plan: TrainingPlan, data_dir: Path, base: Path, hidden: Path) -> Gene
             shutil.rmtree(hidden, ignore_errors=True)
 
 
-def _apart(steps: Generator[Progress, None, R]) -> Generator[Progress, None, R]:
-    """Take the steps of a generator in a thread; while one lasts, the last progress is given again.
-
-    Closing it does not wait: the step that is being taken ends by itself, then the generator is closed.
-    """
-    thread = ThreadPoolExecutor(1, thread_name_prefix="trainer")
-    progress: Progress = Progress("prepare")
-    try:
-        while True:
-            step = thread.submit(_step, steps)
-            while wait([step], WAIT_S).not_done:
-                yield progress
-            is_over, value = step.result()
-            if is_over:
-                return cast(R, value)
-            progress = _with_what_is_known(cast(Progress, value), progress)
-            yield progress
-    finally:
-        thread.submit(steps.close)
-        thread.shutdown(wait=False)
-
-
 def _with_what_is_known(now: Progress, before: Progress) -> Progress:
     """Numbers stay until there are newer ones: of several steps in a tenth of a second only one is told."""
     if not isinstance(now, TrainingProgress) or not isinstance(before, TrainingProgress) or now.phase != before.phase:
@@ -132,14 +107,6 @@ def _with_what_is_known(now: Progress, before: Progress) -> Progress:
         validation=before.validation if now.validation is None else now.validation,
         eta_s=before.eta_s if now.eta_s is None else now.eta_s,
     )
-
-
-def _step(steps: Generator[Progress, None, R]) -> tuple[bool, Progress | R]:
-    """Whether it is over, and its value or progress: a future cannot hold a StopIteration."""
-    try:
-        return False, next(steps)
-    except StopIteration as stop:
-        return True, stop.value
 
 
 def folder_name(title: str, taken: Collection[str]) -> str:

@@ -18,6 +18,7 @@ from soundsearch.engine.messages import (
     CancelJob,
     Changed,
     DownloadModel,
+    DrawMap,
     Failed,
     FetchClips,
     ForgetClips,
@@ -300,6 +301,8 @@ class Worker:
                 return engine.organising.locate_root(path, to)
             case RemoveRoot(path):
                 return engine.remove_root(path)
+            case DrawMap(anew):
+                return self._start(engine.draw_map(anew))
             case Scan(roots):
                 return self._start(engine.scan(roots), uses_model=True)
             case DownloadModel(name):

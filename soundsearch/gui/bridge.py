@@ -11,6 +11,7 @@ from soundsearch.engine.messages import (
     CancelJob,
     Changed,
     DownloadModel,
+    DrawMap,
     Failed,
     FetchClips,
     ForgetClips,
@@ -67,12 +68,15 @@ class Client(Protocol):
         """End the engine."""
 
 
+JobRequest = Scan | DownloadModel | StartTraining | DrawMap
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """Long work of the engine. `request` is what started it."""
 
     id: int
-    request: Scan | DownloadModel | StartTraining
+    request: JobRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +253,10 @@ class EngineBridge(QObject):
         """Start training a personal model."""
         self._start_job(StartTraining(plan))
 
+    def draw_map(self, anew: bool = False) -> None:
+        """Start drawing the map, which is quick where a saved one still holds."""
+        self._start_job(DrawMap(anew))
+
     def remove_root(self, path: str) -> None:
         """Forget a root and its clips; no sound file is touched."""
         self._ask(RemoveRoot(path), lambda _: self.root_removed.emit(path))
@@ -347,7 +355,7 @@ class EngineBridge(QObject):
             request, lambda value: come_back(on_value, value), lambda failure: come_back(on_failed, failure)
         )
 
-    def _start_job(self, request: Scan | DownloadModel | StartTraining) -> None:
+    def _start_job(self, request: JobRequest) -> None:
         job_id = self._ask(request, lambda _: None, lambda failure: self._job_refused(job, failure))
         if job_id is not None:
             job = self._jobs[job_id] = Job(job_id, request)

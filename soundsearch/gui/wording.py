@@ -10,6 +10,8 @@ PHASES = {
     "download": "downloading",
     "check": "checking",
     "prepare": "preparing",
+    "arrange": "arranging the map",
+    "place": "placing clips on the map",
     "wait": "waiting for the scan",
     "listen": "listening",
     "views": "listening once more, louder and softer",
