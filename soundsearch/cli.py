@@ -427,6 +427,7 @@ _PHASES = {
     "list": "listing",
     "model": "loading the model,",
     "analyse": "analysing",
+    "measure": "measuring",
     "index": "building the index",
     "download": "downloading",
     "check": "checking the model",

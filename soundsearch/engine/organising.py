@@ -8,7 +8,7 @@ import numpy as np
 
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.active import ActiveModel
-from soundsearch.engine.scan import mount_point
+from soundsearch.engine.listing import mount_point
 from soundsearch.errors import CatalogueError
 from soundsearch.records import Clip, ClipDetails, Collection, Organised, OrganisingAction, SavedSearch, TagCount
 

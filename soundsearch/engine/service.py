@@ -15,9 +15,10 @@ from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.engine import training
 from soundsearch.engine.active import ActiveModel
 from soundsearch.engine.hearing import Hearing, tower_keys
+from soundsearch.engine.listing import mount_point, reach
 from soundsearch.engine.mapping import library_map
 from soundsearch.engine.organising import Organising
-from soundsearch.engine.scan import mount_point, reach, scan
+from soundsearch.engine.scan import scan
 from soundsearch.engine.search import Selection, arranged, listing
 from soundsearch.errors import CatalogueError, ModelError
 from soundsearch.model.bundle import Bundle

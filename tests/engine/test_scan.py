@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundsearch.engine import scan as scan_room
+from soundsearch.engine import analysing, listing
 from soundsearch.engine.service import Engine
 from soundsearch.errors import CatalogueError
 from soundsearch.records import ClipState, Filter, Query
@@ -101,10 +101,10 @@ def test_an_unreachable_root_is_offline_and_loses_nothing(engine: Engine, librar
 def test_an_empty_mount_folder_is_an_unplugged_drive(
     engine: Engine, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan_room, "mount_point", lambda path: os.fsencode(library))
+    monkeypatch.setattr(listing, "mount_point", lambda path: os.fsencode(library))
     monkeypatch.setattr("soundsearch.engine.service.mount_point", lambda path: os.fsencode(library))
     run_scan(engine, library)
-    monkeypatch.setattr(scan_room, "mount_point", lambda path: b"/")
+    monkeypatch.setattr(listing, "mount_point", lambda path: b"/")
     shutil.rmtree(library)
     library.mkdir()
     report = run_scan(engine)
@@ -189,7 +189,7 @@ def test_same_file_same_bytes_in_any_scan(open_engine: OpenEngine, library: Path
 def test_a_scan_stopped_after_any_step_and_run_again_equals_one_that_was_not(
     open_engine: OpenEngine, library: Path, tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan_room, "MAX_BATCH", 2)  # many steps in a small library
+    monkeypatch.setattr(analysing, "MAX_BATCH", 2)  # many steps in a small library
     whole = Engine(Places(tmp_path / "whole"), model=open_engine().chosen.name)
     run_scan(whole, library)
     stopped = open_engine()
@@ -234,7 +234,7 @@ def test_kill_at_any_point_and_scan_again(
 
 
 def test_mount_point_of_a_path(tmp_path: Path) -> None:
-    assert os.path.ismount(scan_room.mount_point(os.fsencode(tmp_path / "not" / "there")))
+    assert os.path.ismount(listing.mount_point(os.fsencode(tmp_path / "not" / "there")))
 
 
 def test_status_counts(engine: Engine, library: Path) -> None:

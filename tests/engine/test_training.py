@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from soundsearch.engine import scan as scan_room
+from soundsearch.engine import analysing
 from soundsearch.engine.hearing import tower_keys
 from soundsearch.engine.jobs import Job
 from soundsearch.engine.service import Engine
@@ -81,7 +81,7 @@ def test_a_child_of_the_same_tower_hears_a_library_without_opening_a_sound(
     decoded = Engine(Places(tmp_path / "decoded"), model=str(child))
     run_scan(decoded, library)
     engine.use_model("child")
-    monkeypatch.setattr(scan_room, "_read", lambda *_: pytest.fail("a sound file was opened"))
+    monkeypatch.setattr(analysing, "_read", lambda *_: pytest.fail("a sound file was opened"))
     report = run_scan(engine)
     assert report.embedded == 12 and engine.status().embedded == 13
     assert state(engine) == state(decoded)  # the same bytes

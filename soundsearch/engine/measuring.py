@@ -1,0 +1,82 @@
+"""Measuring: what older catalogues, or an older analysis, do not say about contents; no model is needed."""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+
+from soundsearch.audio.analysis import load_sound
+from soundsearch.catalogue.sounds import Unmeasured
+from soundsearch.catalogue.store import Catalogue, KnownRoot
+from soundsearch.errors import DecodeError
+from soundsearch.records import Progress, Sound
+
+log = logging.getLogger(__name__)
+
+BATCH = 64  # contents in one transaction
+WAIT_S = 0.05  # how long a step waits for the decoders
+AHEAD = 4  # clips decoded ahead, for each worker
+
+
+def measure_known(catalogue: Catalogue, roots: Sequence[KnownRoot], workers: int) -> Generator[Progress, None, int]:
+    """Measure the contents below the roots that the analysis of now has not seen; returns how many.
+
+    Each batch is kept: when the generator is closed the next scan goes on from there.
+    """
+    waiting = catalogue.sounds.unmeasured([root.id for root in roots]) if roots else []
+    if not waiting:
+        return 0
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="measure")
+    done = 0
+    batch: dict[int, Sound] = {}
+    try:
+        for clip, sound in _measured(pool, waiting, AHEAD * workers):
+            if clip is not None:
+                done += 1
+                if sound is not None:
+                    batch[clip.content_id] = sound
+            if len(batch) >= BATCH or done == len(waiting):
+                catalogue.sounds.record(batch)
+                batch = {}
+            yield Progress("measure", done, len(waiting), detail=clip.path if clip else "")
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return done
+
+
+def _measured(
+    pool: ThreadPoolExecutor, waiting: Sequence[Unmeasured], ahead: int
+) -> Iterator[tuple[Unmeasured | None, Sound | None]]:
+    """Clips with their measures in order; (None, None) whenever there is nothing yet."""
+    rest = iter(waiting)
+    running: deque[tuple[Unmeasured, Future[Sound | None]]] = deque()
+    while True:
+        while len(running) < ahead and (clip := next(rest, None)) is not None:
+            running.append((clip, pool.submit(_measure, clip)))
+        if not running:
+            return
+        wait_for([running[0][1]], WAIT_S)
+        if running[0][1].done():
+            clip, future = running.popleft()
+            yield clip, future.result()
+        else:
+            yield None, None
+
+
+def _measure(clip: Unmeasured) -> Sound | None:
+    """What a worker thread does; None for a file that is not what the catalogue knows: the next scan will see."""
+    try:
+        status = os.stat(clip.path)
+        if (status.st_size, status.st_mtime_ns) != (clip.size_bytes, clip.modified_ns):
+            return None
+        return load_sound(clip.path)
+    except OSError:
+        return None
+    except DecodeError as err:  # it was readable once: nothing can be said of it, and asking again would not help
+        log.warning("measuring %r: %s", clip.path, err)
+        return Sound()
+    except Exception:  # our bug in one clip must not end a scan of a million
+        log.exception("measuring %r", clip.path)
+        return Sound()
