@@ -23,9 +23,9 @@ from soundsearch.engine.messages import Message
 from soundsearch.errors import SoundSearchError
 from soundsearch.gui.audition import Audition, Drawn, Loaded, LoadFailed, MakePlayer, Player
 from soundsearch.gui.bridge import Client, EngineBridge
+from soundsearch.gui.draft import Draft
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.preferences import Preferences
-from soundsearch.gui.search_bar import Draft
 from soundsearch.gui.theme import Theme, app_icon
 from soundsearch.settings import Places
 

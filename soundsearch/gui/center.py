@@ -10,13 +10,14 @@ from soundsearch.catalogue.query import parse
 from soundsearch.engine.messages import Scan, Search
 from soundsearch.errors import QueryError
 from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
+from soundsearch.gui.draft import Draft
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.pages import NoticeBar, StatePage, SuggestionRow
 from soundsearch.gui.result_model import ResultModel
 from soundsearch.gui.results import ResultsView
-from soundsearch.gui.search_bar import Draft, SearchBar
+from soundsearch.gui.search_bar import SearchBar
 from soundsearch.gui.theme import Theme
-from soundsearch.records import LibraryStatus, Ranking
+from soundsearch.records import Folder, LibraryStatus, Ranking
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Center(QWidget):
         bridge.status_known.connect(self._take_status)
         bridge.failed.connect(self._request_failed)
         bridge.changed.connect(self.refresh)
+        bridge.folders_known.connect(self._take_folders)
         bridge.model_ready.connect(self._take_model)
         bridge.model_used.connect(self._model_changed)
         bridge.root_removed.connect(lambda _: self.refresh())
@@ -151,11 +153,24 @@ class Center(QWidget):
         self._show()
 
     def _take_status(self, status: LibraryStatus) -> None:
+        if self._status is None or self._status.roots != status.roots:
+            self._bridge.list_folders()
         self._status, self._trouble = status, None
         self._model_is_ready = bool(status.device)
         if self._is_scanning and not status.embedded:
             self._is_first_scan = True
         self._show()
+
+    def _take_folders(self, folders: tuple[Folder, ...]) -> None:
+        """Folders below the roots, for suggestions: the window says them without the root, as the list does."""
+        roots = [root.path for root in self._status.roots] if self._status else []
+        below = {
+            folder.path[len(root) :].strip("/\\")
+            for folder in folders
+            for root in roots
+            if folder.path.startswith(root) and folder.path != root
+        }
+        self.search_bar.know(replace(self.search_bar.vocabulary, folders=tuple(sorted(below))))
 
     def _request_failed(self, message: str, hint: str) -> None:
         if self._status is None:

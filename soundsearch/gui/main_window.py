@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
         if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
             self.resize(FIRST_SIZE)
         self.center.results.restore_columns(window)
+        self.center.search_bar.restore(window)
         self.center.results.set_compact(self._preferences.flag("rows/compact", False))
         self.regions.restore(window)
 
@@ -182,6 +183,7 @@ class MainWindow(QMainWindow):
         window.setValue("window/geometry", self.saveGeometry())
         self.regions.save(window)
         self.center.results.save_columns(window)
+        self.center.search_bar.save(window)
         window.sync()
         self.listening.save()
 

@@ -1,83 +1,30 @@
-"""The query: a box for words, chips for sounds, and the way back to earlier queries."""
+"""The query: a box for words, chips for all else, filters, suggestions, and the way back to earlier queries."""
 
-from dataclasses import dataclass, replace
-from pathlib import PurePath
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QSizePolicy,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from soundsearch.engine.messages import Search
-from soundsearch.gui.file_exchange import display_name
-from soundsearch.gui.flow_layout import FlowLayout
+from soundsearch.catalogue.query import parse
+from soundsearch.errors import QueryError
+from soundsearch.gui import menus
+from soundsearch.gui.chips import ChipRow, PartChip, SoundChip
+from soundsearch.gui.draft import SHOWN_HISTORY, Draft, History, Sound, kind_of, lift
+from soundsearch.gui.filter_bar import FilterBar
+from soundsearch.gui.filter_editors import ChoiceEditor, Popover, RangeEditor, WeightEditor, WordEditor
+from soundsearch.gui.filters import KINDS, Vocabulary, values_of
+from soundsearch.gui.menus import Item
+from soundsearch.gui.query_line import QueryLine
+from soundsearch.gui.suggestions import Suggestion, SuggestionList, suggest
 from soundsearch.gui.theme import Theme
-from soundsearch.records import Example
 
 DEBOUNCE_MS = 150
 SETTLE_MS = 1_500  # a query left alone for so long is one to come back to
 MAX_EXAMPLES = 16  # more sounds in one query mean nothing, and chips would fill the window
-MAX_HISTORY = 200
-CHIP_NAME_PX = 180
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """A sound in the query: wanted, or (`liked` False) to keep away from."""
-
-    path: str
-    liked: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What stands in the search bar."""
-
-    text: str = ""
-    sounds: tuple[Sound, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """True if everything is listed."""
-        return not self.text.strip() and not self.sounds
-
-    def request(self) -> Search:
-        """The search that answers it."""
-        return Search(
-            self.text.strip(),
-            tuple(Example(sound.path) for sound in self.sounds if sound.liked),
-            tuple(Example(sound.path) for sound in self.sounds if not sound.liked),
-        )
-
-
-class History:
-    """Queries in the order in which they were made, with a place in it, as in a web browser."""
-
-    def __init__(self) -> None:
-        self._drafts: list[Draft] = [Draft()]
-        self._at = 0
-
-    def visit(self, draft: Draft) -> None:
-        """Add a query after the present one; what was ahead is dropped."""
-        if draft == self._drafts[self._at]:
-            return
-        self._drafts = [*self._drafts[: self._at + 1], draft][-MAX_HISTORY:]
-        self._at = len(self._drafts) - 1
-
-    def step(self, by: int) -> Draft | None:
-        """Go back (-1) or on (1); None at either end."""
-        if not 0 <= self._at + by < len(self._drafts):
-            return None
-        self._at += by
-        return self._drafts[self._at]
+MAX_TITLE = 80  # characters of a query in the list of those before
 
 
 class SearchBar(QWidget):
@@ -87,12 +34,14 @@ class SearchBar(QWidget):
         search_requested (Search): The query is another one; typing is gathered for 150 ms.
         list_entered: The user wants to go to the results.
         menu_requested, library_requested: The buttons beside the field.
+        record_requested: The button in the field: record from the microphone, or stop.
     """
 
     search_requested = Signal(object)
     list_entered = Signal()
     menu_requested = Signal()
     library_requested = Signal()
+    record_requested = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,10 +49,14 @@ class SearchBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._theme = theme
         self._sounds: tuple[Sound, ...] = ()
+        self._parts: tuple[str, ...] = ()
+        self._text_weight = 0.5
+        self._vocabulary = Vocabulary()
+        self._suggestions: SuggestionList | None = None
         self._history = History()
         self._filling = False
         self._debounce = QTimer(self, singleShot=True, interval=DEBOUNCE_MS)
-        self._debounce.timeout.connect(self.search_now)
+        self._debounce.timeout.connect(lambda: self.search_now(is_typing=True))
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self.remember)
 
@@ -112,11 +65,14 @@ class SearchBar(QWidget):
         self.library_button.clicked.connect(self.library_requested)
         self.menu_button = self._button("Menu (Alt+M)", "Menu")
         self.menu_button.clicked.connect(self.menu_requested)
-        self._glass = QLabel()
-        self.box = QLineEdit()
+        self.history_button = self._button("Queries of before (Alt+Down)", "Queries of before")
+        self.history_button.clicked.connect(self.open_history)
+        self.record_button = self._button("Record a sound (R)", "Record a sound from the microphone")
+        self.record_button.clicked.connect(self.record_requested)
+        self.box = QueryLine(theme)
         self.box.setPlaceholderText("Describe a sound, or drop one here")
         self.box.setAccessibleName("Search")
-        self.box.setAccessibleDescription("Describe a sound in words. Down goes to the results.")
+        self.box.setAccessibleDescription("Describe a sound. Down goes to the results, Tab takes a suggestion.")
         self.box.setAcceptDrops(False)  # the window takes drops: files are sounds here, not text
         self.box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.box.textChanged.connect(self._typed)
@@ -128,25 +84,39 @@ class SearchBar(QWidget):
         self.field.setObjectName("field")
         words = QHBoxLayout()
         words.setContentsMargins(0, 0, 0, 0)
-        words.setSpacing(8)
-        words.addWidget(self._glass)
+        words.setSpacing(4)
+        words.addWidget(self.history_button)
         words.addWidget(self.box, 1)
         words.addWidget(self.clear_button)
-        self._chips = QWidget()
-        self._flow = FlowLayout(self._chips)
+        words.addWidget(self.record_button)
+        self.chips = ChipRow(theme)
+        self.chips.sound_edited.connect(self._edit_sound)
+        self.chips.sound_turned.connect(self._turn)
+        self.chips.sound_removed.connect(self._remove_sound)
+        self.chips.part_edited.connect(self._edit_part)
+        self.chips.part_removed.connect(self._remove_part)
+        self.box.left_at_start.connect(self.chips.focus_last)
+        self.chips.left.connect(self.box.setFocus)
         inside = QVBoxLayout(self.field)
-        inside.setContentsMargins(8, 2, 2, 2)
+        inside.setContentsMargins(2, 2, 2, 2)
         inside.setSpacing(2)
         inside.addLayout(words)
-        inside.addWidget(self._chips)
+        inside.addWidget(self.chips)
+        self.filters = FilterBar(theme)
+        self.filters.opened.connect(self._edit_kind)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.field)
+        column.addWidget(self.filters)
 
         row = QHBoxLayout(self)
-        row.setContentsMargins(8, 8, 8, 8)
+        row.setContentsMargins(8, 8, 8, 4)
         row.setSpacing(4)
         for button in (self.library_button, self.menu_button):
             button.setFixedHeight(42)  # of the field with one line, so that they stand in the middle of it
         row.addWidget(self.library_button, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.field, 1)
+        row.addLayout(column, 1)
         row.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setFocusProxy(self.box)
         theme.changed.connect(self._dress)
@@ -155,12 +125,30 @@ class SearchBar(QWidget):
         self.clear_button.setSizePolicy(kept)
         self.clear_button.hide()
         self._dress()
-        self._show_sounds()
+        self._show_chips()
 
     @property
     def draft(self) -> Draft:
         """What stands here now."""
-        return Draft(self.box.text(), self._sounds)
+        return Draft(self.box.text(), self._sounds, self._parts, self._text_weight)
+
+    def know(self, vocabulary: Vocabulary) -> None:
+        """Take the words of the library, for suggestions and lists."""
+        self._vocabulary = vocabulary
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words of the library."""
+        return self._vocabulary
+
+    def save(self, store: QSettings) -> None:
+        """Remember the queries."""
+        self.remember()
+        store.setValue("query/history", self._history.to_json())
+
+    def restore(self, store: QSettings) -> None:
+        """Take the queries of last time."""
+        self._history.restore(str(store.value("query/history", "[]")))
 
     def set_draft(self, draft: Draft) -> None:
         """Put a query here and ask it at once."""
@@ -169,12 +157,16 @@ class SearchBar(QWidget):
 
     def add_sounds(self, paths: tuple[str, ...]) -> int:
         """Add sounds to the query; returns how many found no room in it."""
-        known = {sound.path for sound in self._sounds}
-        new = [path for path in dict.fromkeys(paths) if path not in known]
+        return self.add_examples(tuple(Sound(path) for path in paths))
+
+    def add_examples(self, sounds: tuple[Sound, ...]) -> int:
+        """Add sounds, or parts of them, to the query; returns how many found no room in it."""
+        known = {(sound.path, sound.start_s, sound.end_s) for sound in self._sounds}
+        new = [s for s in dict.fromkeys(sounds) if (s.path, s.start_s, s.end_s) not in known]
         room = MAX_EXAMPLES - len(self._sounds)
         if new[:room]:
             self.remember()
-            self._set_sounds((*self._sounds, *(Sound(path) for path in new[:room])))
+            self._set_sounds((*self._sounds, *new[:room]))
             self.remember()
         return len(new[room:])
 
@@ -202,12 +194,24 @@ class SearchBar(QWidget):
         self._settle.stop()
         self._history.visit(self.draft)
 
-    def search_now(self) -> None:
-        """Ask, without waiting for more typing."""
+    def search_now(self, *, is_typing: bool = False) -> None:
+        """Ask, without waiting for more typing; a filter that is just being typed is waited for all the same."""
         self._debounce.stop()
         self.clear_button.setVisible(not self.draft.is_empty)
+        wrong = self._wrong_at()
+        at_cursor = wrong is not None and self.box.text().find(" ", wrong) < 0
+        if is_typing and at_cursor and self.box.cursorPosition() == len(self.box.text()):
+            return
+        self.box.mark_wrong(wrong)
         self.search_requested.emit(self.draft.request())
         self._settle.start()
+
+    def open_history(self) -> None:
+        """List the queries of before."""
+        drafts = self._history.latest[:SHOWN_HISTORY]
+        items = tuple(Item(draft.title[:MAX_TITLE], partial(self._return_to, draft)) for draft in drafts)
+        menu = menus.build(items or (Item("Your queries are listed here"),), self._theme, self)
+        menu.popup(self.field.mapToGlobal(QPoint(0, self.field.height())))
 
     def focus_box(self) -> None:
         """Take the keyboard, with the words selected so that typing replaces them."""
@@ -226,25 +230,79 @@ class SearchBar(QWidget):
                 assert isinstance(event, QFocusEvent)
                 passing = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
                 if event.type() == QEvent.Type.FocusOut and event.reason() not in passing:
+                    self._hide_suggestions()
+                    self._lift(len(self.box.text()))
                     self.box.home(False)  # where it is narrow, the beginning says more than the end
+            elif event.type() == QEvent.Type.ShortcutOverride and self._suggested:
+                assert isinstance(event, QKeyEvent)
+                if event.key() == Qt.Key.Key_Escape:  # the window's own Escape waits until they are gone
+                    event.accept()
             elif event.type() == QEvent.Type.KeyPress:
                 assert isinstance(event, QKeyEvent)
-                if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                    if self._debounce.isActive():
-                        self.search_now()
-                    self.remember()
-                    if event.key() == Qt.Key.Key_Down:
-                        self.list_entered.emit()
-                    return True
-                if event.key() == Qt.Key.Key_Backspace and not self.box.text() and self._sounds:
-                    self._set_sounds(self._sounds[:-1])
-                    return True
+                return self._take_key(event)
         return super().eventFilter(watched, event)
+
+    def _take_key(self, event: QKeyEvent) -> bool:
+        """Keys of the box that do more than write; False for the others."""
+        key, held = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        control = Qt.KeyboardModifier.ControlModifier
+        if self._suggestions and self._suggested:
+            if key in (Qt.Key.Key_Down, Qt.Key.Key_Up) and held == control:
+                self._suggestions.move_mark(1 if key == Qt.Key.Key_Down else -1)
+                return True
+            if key == Qt.Key.Key_Tab and not held:
+                return self._suggestions.take()
+            if key == Qt.Key.Key_Escape:
+                self._hide_suggestions()
+                return True
+        if key == Qt.Key.Key_Down and held == Qt.KeyboardModifier.AltModifier:
+            self.open_history()
+            return True
+        if key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter) and not held:
+            was_waiting = self._debounce.isActive()
+            if self._lift(len(self.box.text())) or was_waiting or self.box.wrong or self._wrong_at() is not None:
+                self.search_now()
+            self._hide_suggestions()
+            self.remember()
+            if key == Qt.Key.Key_Down:
+                self.list_entered.emit()
+            return True
+        return False
+
+    def _wrong_at(self) -> int | None:
+        """The character of the box at which the query cannot be understood."""
+        try:
+            parse(self.draft.request().text)
+        except QueryError as err:
+            text = self.box.text()
+            at = err.position + len(text) - len(text.lstrip())
+            return at if at < len(text.rstrip()) else None
+        return None
 
     def _typed(self) -> None:
         self.clear_button.setVisible(not self.draft.is_empty)
-        if not self._filling:
-            self._debounce.start()
+        if self._filling:
+            return
+        self.box.mark_wrong(None)
+        cursor = self.box.cursorPosition()
+        if self.box.text()[cursor - 1 : cursor] == " ":
+            self._lift(cursor - 1)
+        self._debounce.start()
+        self._suggest()
+
+    def _lift(self, end: int) -> bool:
+        """Make chips of what can be one and ends there or before."""
+        text, gone, parts = lift(self.box.text(), end)
+        if not parts:
+            return False
+        cursor = self.box.cursorPosition()
+        self._filling = True
+        self.box.setText(text)
+        self.box.setCursorPosition(max(0, cursor - gone))
+        self._filling = False
+        self._parts = tuple(dict.fromkeys((*self._parts, *parts)))
+        self._show_chips()
+        return True
 
     def _fill(self, draft: Draft) -> None:
         self._filling = True
@@ -252,41 +310,140 @@ class SearchBar(QWidget):
         if not self.box.hasFocus():
             self.box.home(False)
         self._filling = False
-        self._sounds = draft.sounds
-        self._show_sounds()
+        self._sounds, self._parts, self._text_weight = draft.sounds, draft.parts, draft.text_weight
+        self._hide_suggestions()
+        self._show_chips()
+
+    def _return_to(self, draft: Draft) -> None:
+        self.remember()
+        self.set_draft(draft)
+        self.remember()
+
+    # -- suggestions
+
+    @property
+    def _suggested(self) -> bool:
+        return bool(self._suggestions and self._suggestions.shown)
+
+    def _suggest(self) -> None:
+        if not self.box.hasFocus():
+            return
+        found = suggest(self.box.text(), self.box.cursorPosition(), self._vocabulary, self._history.latest)
+        if self._suggestions is None:
+            self._suggestions = SuggestionList(self.window())
+            self._suggestions.chosen.connect(self._take_suggestion)
+        self._suggestions.show_under(self.field, found)
+
+    def _hide_suggestions(self) -> None:
+        if self._suggestions:
+            self._suggestions.hide()
+
+    def _take_suggestion(self, taken: Suggestion) -> None:
+        if taken.draft is not None:
+            self._return_to(taken.draft)
+            return
+        text = self.box.text()
+        self.box.setText(text[: taken.start] + taken.text + text[taken.end :].lstrip())
+        self.box.setCursorPosition(taken.start + len(taken.text))
+        self.box.setFocus()
+        if taken.text.endswith(" "):
+            self._lift(len(self.box.text()))
+        self._suggest()
+
+    # -- chips
 
     def _set_sounds(self, sounds: tuple[Sound, ...]) -> None:
         self._sounds = sounds
-        self._show_sounds()
+        self._show_chips()
         self.search_now()
 
-    def _show_sounds(self) -> None:
-        while item := self._flow.takeAt(0):
-            if widget := item.widget():
-                widget.hide()
-                widget.deleteLater()
-        for sound in self._sounds:
-            chip = Chip(sound, self._theme, self._chips)
-            chip.removed.connect(lambda gone=sound: self._remove(gone))
-            chip.toggled.connect(lambda turned=sound: self._turn(turned))
-            self._flow.addWidget(chip)
-            chip.show()
-        self._chips.setVisible(bool(self._sounds))
+    def _set_parts(self, parts: Iterable[str]) -> None:
+        self._parts = tuple(dict.fromkeys(parts))
+        self._show_chips()
+        self.search_now()
+
+    def _show_chips(self) -> None:
+        self.chips.show_draft(self.draft)
+        self.filters.show_parts(self._parts)
         self.box.setPlaceholderText(
             "Add words, or another sound" if self._sounds else "Describe a sound, or drop one here"
         )
 
-    def _remove(self, gone: Sound) -> None:
+    def _remove_sound(self, gone: Sound) -> None:
         self._set_sounds(tuple(sound for sound in self._sounds if sound != gone))
-        self.box.setFocus()
+
+    def _remove_part(self, gone: str) -> None:
+        self._set_parts(part for part in self._parts if part != gone)
 
     def _turn(self, turned: Sound) -> None:
-        place = self._sounds.index(turned)
-        self._set_sounds(tuple(replace(s, liked=not s.liked) if i == place else s for i, s in enumerate(self._sounds)))
-        item = self._flow.itemAt(place)
-        chip = item.widget() if item else None
-        if isinstance(chip, Chip):
-            chip.like_button.setFocus()
+        self._change(turned, replace(turned, liked=not turned.liked))
+
+    def _change(self, old: Sound, new: Sound) -> None:
+        self._set_sounds(tuple(new if sound == old else sound for sound in self._sounds))
+
+    def _edit_sound(self, chip: SoundChip) -> None:
+        now = chip.sound
+
+        def weigh(weight: float) -> None:
+            nonlocal now
+            before, now = now, replace(now, weight=weight)
+            self._sounds = tuple(now if sound == before else sound for sound in self._sounds)
+            self._debounce.start()
+
+        editor = WeightEditor(now, self._anchor(chip))
+        editor.weighed.connect(weigh)
+        editor.turned.connect(lambda: self._turn(now))
+        editor.closed.connect(self._after_edit)
+        editor.open()
+
+    def _edit_part(self, chip: PartChip) -> None:
+        kind = kind_of(chip.part)
+        if kind in KINDS:
+            self._edit_kind(kind, chip)
+            return
+        now = chip.part
+
+        def change(parts: tuple[str, ...]) -> None:
+            nonlocal now
+            if parts:
+                self._parts = tuple(parts[0] if part == now else part for part in self._parts)
+                now = parts[0]
+                self._debounce.start()
+
+        editor = WordEditor(chip.part, self._anchor(chip))
+        editor.changed.connect(change)
+        editor.closed.connect(self._after_edit)
+        editor.open()
+
+    def _edit_kind(self, name: str, anchor: QWidget) -> None:
+        """Open what builds the filters of a kind."""
+        kind = KINDS[name]
+        own = tuple(part for part in self._parts if kind_of(part) == name)
+
+        def change(parts: tuple[str, ...]) -> None:
+            self._parts = (*(part for part in self._parts if kind_of(part) != name), *parts)
+            self.filters.show_parts(self._parts)
+            self._debounce.start()
+
+        editor: Popover
+        if kind.unit:
+            editor = RangeEditor(kind, own, self._anchor(anchor))
+            editor.changed.connect(change)
+        else:
+            editor = ChoiceEditor(kind, own, values_of(kind, self._vocabulary), self._anchor(anchor))
+            editor.changed.connect(change)
+        editor.closed.connect(self._after_edit)
+        editor.open()
+
+    def _anchor(self, widget: QWidget) -> QWidget:
+        """What an editor hangs on: chips are made anew while it is open, so theirs is the field."""
+        return widget if isinstance(widget, QToolButton) else self.field
+
+    def _after_edit(self) -> None:
+        """An editor was closed: the chips say what was chosen."""
+        self._show_chips()
+        if self._debounce.isActive():
+            self.search_now()
 
     def _button(self, tip: str, name: str) -> QToolButton:
         button = QToolButton()
@@ -300,58 +457,10 @@ class SearchBar(QWidget):
         self.library_button.setIcon(self._theme.icon("library", "muted"))
         self.menu_button.setIcon(self._theme.icon("menu", "muted"))
         self.clear_button.setIcon(self._theme.icon("close", "muted"))
-        self._glass.setPixmap(self._theme.pixmap("search", "muted", 20, self.devicePixelRatioF()))
+        self.history_button.setIcon(self._theme.icon("search", "muted"))
+        self.record_button.setIcon(self._theme.icon("microphone", "muted"))
 
     def _mark(self, widget: QWidget, name: str, value: bool) -> None:
         widget.setProperty(name, "true" if value else "false")
         widget.style().unpolish(widget)
         widget.style().polish(widget)
-
-
-class Chip(QFrame):
-    """One sound of the query, with a button to turn it between wanted and unwanted, and one to remove it.
-
-    Signals:
-        toggled, removed
-    """
-
-    toggled = Signal()
-    removed = Signal()
-
-    def __init__(self, sound: Sound, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("chip")
-        self.sound = sound
-        self._theme = theme
-        self.setProperty("liked", "true" if sound.liked else "false")
-        name = display_name(PurePath(sound.path).name)
-        self.setToolTip(display_name(sound.path))
-        self.like_button = QToolButton()
-        self.like_button.setProperty("small", "true")
-        turn = "unlike" if sound.liked else "like"
-        self.like_button.setToolTip(
-            f"{'Like' if sound.liked else 'Unlike'} this sound: press to search for what is {turn} it"
-        )
-        self.like_button.setAccessibleName(f"{'Like' if sound.liked else 'Unlike'} {name}")
-        self.like_button.clicked.connect(self.toggled)
-        label = QLabel()
-        label.setText(label.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, CHIP_NAME_PX))
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        self.remove_button = QToolButton()
-        self.remove_button.setProperty("small", "true")
-        self.remove_button.setToolTip("Remove from the query")
-        self.remove_button.setAccessibleName(f"Remove {name} from the query")
-        self.remove_button.clicked.connect(self.removed)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(4, 1, 2, 1)
-        row.setSpacing(2)
-        row.addWidget(self.like_button)
-        row.addWidget(label)
-        row.addWidget(self.remove_button)
-        theme.changed.connect(self._dress)
-        self._dress()
-
-    def _dress(self) -> None:
-        liked = self.sound.liked
-        self.like_button.setIcon(self._theme.icon("similar" if liked else "unlike", "accent" if liked else "warn", 16))
-        self.remove_button.setIcon(self._theme.icon("close", "muted", 16))

@@ -126,6 +126,17 @@ QPushButton[role="chip"]:focus {{ border-color: {accent}; }}
     padding: 2px 0; selection-background-color: {accent}; selection-color: {on_accent}; }}
 #chip {{ background: {panel}; border: 1px solid {line}; border-radius: 12px; }}
 #chip[liked="false"] {{ border: 1px dashed {warn}; }}
+QToolButton[chip="true"] {{ padding: 1px 0px; border-radius: 8px; }}
+QToolButton[filter="true"] {{ padding: 1px 8px; border-radius: 10px; font-size: {small}px; color: {muted}; }}
+QToolButton[filter="true"][on="true"] {{ color: {accent}; font-weight: 500; }}
+QToolButton[filter="true"]:hover {{ color: {text}; }}
+#popover {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; }}
+#popover QListWidget {{ background: transparent; border: none; selection-background-color: {accent_soft}; }}
+#popover QListWidget::item {{ padding: 3px 8px; color: {text}; }}
+#popover QListWidget::indicator {{ width: 10px; height: 10px; border: 2px solid {muted}; border-radius: 4px;
+    background: {raised}; }}
+#popover QListWidget::indicator:checked {{ background: {accent}; border-color: {accent}; }}
+#popover QListWidget::item:selected {{ background: {accent_soft}; color: {text}; }}
 #footer {{ background: {panel}; border-top: 1px solid {line}; }}
 #notice {{ background: {panel}; border-top: 1px solid {line}; border-bottom: 1px solid {line}; }}
 

@@ -25,8 +25,8 @@ from soundsearch.engine import messages as m
 from soundsearch.gui import app as app_module
 from soundsearch.gui.bridge import Job
 from soundsearch.gui.dialogs import FailureList, ProblemReport, ShortcutSheet
+from soundsearch.gui.draft import Draft, Sound
 from soundsearch.gui.main_window import MainWindow
-from soundsearch.gui.search_bar import Draft, Sound
 from soundsearch.records import Clip, Failure, Folder, Progress, Ranking, Root, TrainingPlan, TrainingProgress
 from soundsearch.settings import Places, resource
 from tests.gui.fake_engine import FULL, MINE, OUTCOME, STARTER, FakeEngine

@@ -5,7 +5,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from soundsearch.engine.messages import Search
-from soundsearch.gui.search_bar import DEBOUNCE_MS, MAX_EXAMPLES, Chip, Draft, History, SearchBar, Sound
+from soundsearch.gui.chips import PartChip, SoundChip
+from soundsearch.gui.draft import Draft, History, Sound, draft_of, lift, part_title
+from soundsearch.gui.filter_editors import ChoiceEditor, Popover, RangeEditor, WeightEditor, WordEditor
+from soundsearch.gui.filters import KINDS, Vocabulary
+from soundsearch.gui.search_bar import DEBOUNCE_MS, MAX_EXAMPLES, SearchBar
+from soundsearch.gui.suggestions import suggest
 from soundsearch.gui.theme import Theme
 from soundsearch.records import Example
 
@@ -27,8 +32,18 @@ def asked(bar: SearchBar) -> list[Search]:
     return bar.asked  # type: ignore[attr-defined, no-any-return]
 
 
-def chips(bar: SearchBar) -> list[Chip]:
-    return [chip for chip in bar.findChildren(Chip) if chip.isVisible()]
+def chips(bar: SearchBar) -> list[SoundChip]:
+    return [chip for chip in bar.chips.chips if isinstance(chip, SoundChip)]
+
+
+def part_chips(bar: SearchBar) -> dict[str, PartChip]:
+    return {chip.part: chip for chip in bar.chips.chips if isinstance(chip, PartChip)}
+
+
+def popover(bar: SearchBar) -> Popover:
+    made = [p for p in bar.window().findChildren(Popover) if p.isVisible()]
+    assert len(made) == 1
+    return made[0]
 
 
 def test_typing_is_gathered_into_one_search(qtbot: Any, bar: SearchBar) -> None:
@@ -71,16 +86,35 @@ def test_a_chip_is_removed_by_its_button_or_by_backspace(qtbot: Any, bar: Search
     bar.add_sounds(("/a.wav", "/b.wav", "/c.wav"))
     qtbot.mouseClick(chips(bar)[0].remove_button, Qt.MouseButton.LeftButton)
     assert [chip.sound.path for chip in chips(bar)] == ["/b.wav", "/c.wav"]
-    qtbot.keyClick(bar.box, Qt.Key.Key_Backspace)
+    bar.activateWindow()
+    bar.box.setFocus()
+    qtbot.keyClick(bar.box, Qt.Key.Key_Backspace)  # goes to the last chip
+    last = chips(bar)[-1].body
+    qtbot.waitUntil(last.hasFocus)
+    qtbot.keyClick(last, Qt.Key.Key_Left)
+    qtbot.keyClick(chips(bar)[0].body, Qt.Key.Key_Right)
+    qtbot.keyClick(last, Qt.Key.Key_Delete)
     assert asked(bar)[-1] == Search("", (Example("/b.wav"),))
+    qtbot.waitUntil(chips(bar)[0].body.hasFocus)
+    qtbot.keyClick(chips(bar)[0].body, Qt.Key.Key_Right)
+    assert bar.box.hasFocus()
 
 
-def test_chips_work_by_keyboard(qtbot: Any, bar: SearchBar) -> None:
-    bar.add_sounds(("/a.wav",))
-    qtbot.keyClick(chips(bar)[0].like_button, Qt.Key.Key_Space)
-    assert asked(bar)[-1].unlikes == (Example("/a.wav"),)
-    qtbot.keyClick(chips(bar)[0].remove_button, Qt.Key.Key_Space)
-    assert asked(bar)[-1] == Search("")
+def test_a_sound_is_weighed_and_turned_by_keyboard(qtbot: Any, bar: SearchBar) -> None:
+    bar.add_sounds(("/a.wav", "/b.wav"))
+    qtbot.keyClick(chips(bar)[0].body, Qt.Key.Key_Return)
+    editor = popover(bar)
+    assert isinstance(editor, WeightEditor)
+    for _ in range(5):
+        qtbot.keyClick(editor.slider, Qt.Key.Key_Right)
+    qtbot.keyClick(editor, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: asked(bar)[-1].likes == (Example("/a.wav", weight=1.5), Example("/b.wav")))
+    qtbot.waitUntil(lambda: chips(bar)[0].body.text() == "a.wav 150%")
+    qtbot.keyClick(chips(bar)[0].body, Qt.Key.Key_Return)
+    turn = popover(bar)
+    assert isinstance(turn, WeightEditor)
+    qtbot.keyClick(turn.turn, Qt.Key.Key_Space)
+    assert asked(bar)[-1].unlikes == (Example("/a.wav", weight=1.5),)
 
 
 def test_more_sounds_than_make_sense_are_counted(bar: SearchBar) -> None:
@@ -137,6 +171,183 @@ def test_a_new_query_drops_what_was_ahead() -> None:
     history.visit(Draft("d"))
     assert history.step(1) is None
     assert history.step(-1) == Draft("b")
+
+
+def test_filters_and_excluded_words_become_chips_when_the_next_word_begins(qtbot: Any, bar: SearchBar) -> None:
+    bar.activateWindow()
+    bar.box.setFocus()
+    qtbot.keyClicks(bar.box, 'wet dur<2 -voice slap "take 2" tag:')
+    assert bar.box.text() == "wet slap tag:"
+    assert list(part_chips(bar)) == ["dur<2", "-voice", '"take 2"']
+    assert [chip.body.text() for chip in bar.chips.chips] == ["under 2 s", "not voice", "“take 2”"]
+    assert bar.draft == Draft("wet slap tag:", (), ("dur<2", "-voice", '"take 2"'))
+    qtbot.keyClicks(bar.box, "vinyl")
+    qtbot.keyClick(bar.box, Qt.Key.Key_Return)
+    assert bar.box.text() == "wet slap "
+    assert asked(bar)[-1] == Search('wet slap dur<2 -voice "take 2" tag:vinyl')
+    assert draft_of(asked(bar)[-1]) == Draft("wet slap ", (), ("dur<2", "-voice", '"take 2"', "tag:vinyl"))
+    qtbot.mouseClick(part_chips(bar)["-voice"].remove_button, Qt.MouseButton.LeftButton)
+    assert asked(bar)[-1] == Search('wet slap dur<2 "take 2" tag:vinyl')
+
+
+def test_the_word_that_is_being_typed_stays_a_word() -> None:
+    assert lift("kick dur<2 deep", 15) == ("kick deep", 6, ("dur<2",))
+    assert lift("kick dur<2", 5) == ("kick dur<2", 0, ())
+    assert lift('kick "take ', 11) == ('kick "take ', 0, ())
+    assert lift("kick dur<x ", 11) == ("kick dur<x ", 0, ())
+    assert lift("durr<2 kick", 11) == ("durr<2 kick", 0, ())
+
+
+def test_a_half_typed_filter_is_waited_for_and_a_wrong_one_is_underlined(qtbot: Any, bar: SearchBar) -> None:
+    bar.activateWindow()
+    bar.box.setFocus()
+    qtbot.keyClicks(bar.box, "kick dur<")
+    qtbot.wait(2 * DEBOUNCE_MS)
+    assert asked(bar) == []
+    assert bar.box.wrong is None
+    qtbot.keyClick(bar.box, Qt.Key.Key_Return)
+    assert asked(bar) == [Search("kick dur<")]  # the answer says what is wrong
+    assert bar.box.wrong == (5, 9)
+    bar.box.grab()
+    qtbot.keyClicks(bar.box, "2")
+    assert bar.box.wrong is None
+    with qtbot.waitSignal(bar.search_requested):
+        pass
+    assert asked(bar)[-1] == Search("kick dur<2")
+
+
+def test_filters_are_built_without_typing(qtbot: Any, bar: SearchBar) -> None:
+    bar.know(Vocabulary(("vinyl", "deep kick"), ("Drums/Kicks",)))
+    qtbot.mouseClick(bar.filters.buttons["dur"], Qt.MouseButton.LeftButton)
+    editor = popover(bar)
+    assert isinstance(editor, RangeEditor)
+    qtbot.mouseClick(editor.presets[1], Qt.MouseButton.LeftButton)
+    assert asked(bar)[-1] == Search("dur:1-5")
+    assert bar.filters.buttons["dur"].property("on") == "true"
+    qtbot.mouseClick(bar.filters.buttons["tag"], Qt.MouseButton.LeftButton)
+    tags = popover(bar)
+    assert isinstance(tags, ChoiceEditor)
+    qtbot.keyClicks(tags.line, "deep")
+    qtbot.keyClick(tags.line, Qt.Key.Key_Return)
+    qtbot.keyClicks(tags.line, "my own")
+    qtbot.keyClick(tags.line, Qt.Key.Key_Return)
+    tags.close()
+    qtbot.waitUntil(lambda: asked(bar)[-1] == Search('dur:1-5 tag:"deep kick" tag:"my own"'))
+    qtbot.waitUntil(lambda: 'tag:"my own"' in part_chips(bar))
+
+
+def test_a_range_is_changed_and_a_mistake_is_said(qtbot: Any, bar: SearchBar) -> None:
+    bar.set_draft(Draft("", (), ("dur:0.5-4",)))
+    qtbot.keyClick(part_chips(bar)["dur:0.5-4"].body, Qt.Key.Key_Return)
+    editor = popover(bar)
+    assert isinstance(editor, RangeEditor)
+    assert (editor.low.text(), editor.high.text()) == ("0.5", "4")
+    editor.high.clear()
+    qtbot.keyClicks(editor.high, "x")
+    assert editor.trouble.text() == "Write a number of seconds."
+    editor.high.clear()
+    qtbot.keyClicks(editor.high, "0,2")
+    assert "No clip" in editor.trouble.text()
+    editor.high.selectAll()
+    qtbot.keyClicks(editor.high, "8")
+    assert not editor.trouble.isVisible()
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: asked(bar)[-1] == Search("dur:0.5-8"))
+
+
+def test_an_excluded_word_is_changed(qtbot: Any, bar: SearchBar) -> None:
+    bar.set_draft(Draft("slap", (), ("-voice",)))
+    qtbot.keyClick(part_chips(bar)["-voice"].body, Qt.Key.Key_Return)
+    editor = popover(bar)
+    assert isinstance(editor, WordEditor)
+    editor.line.selectAll()
+    qtbot.keyClicks(editor.line, "-music")
+    editor.close()
+    qtbot.waitUntil(lambda: asked(bar)[-1] == Search("slap -music"))
+    qtbot.waitUntil(lambda: list(part_chips(bar)) == ["-music"])
+
+
+def test_buttons_without_room_are_found_under_more(qtbot: Any, bar: SearchBar) -> None:
+    bar.resize(260, 90)
+    qtbot.waitUntil(lambda: not bar.filters.buttons["tag"].isVisible())
+    assert bar.filters.more.isVisible()
+    bar.resize(700, 90)
+    qtbot.waitUntil(lambda: bar.filters.buttons["tag"].isVisible())
+
+
+def test_suggestions_leave_enter_and_down_alone_and_tab_takes_one(qtbot: Any, bar: SearchBar) -> None:
+    bar.know(Vocabulary(("vinyl", "violin"), ("Drums/Vintage kit",)))
+    bar.activateWindow()
+    bar.box.setFocus()
+    qtbot.keyClicks(bar.box, "slap vi")
+    shown = bar._suggestions.shown
+    assert [s.title for s in shown] == ["vinyl", "violin", "Drums/Vintage kit"]
+    qtbot.keyClick(bar.box, Qt.Key.Key_Return)
+    assert asked(bar)[-1] == Search("slap vi")
+    assert bar._suggestions.shown == ()
+    qtbot.keyClicks(bar.box, "o")
+    qtbot.keyClick(bar.box, Qt.Key.Key_Tab)
+    assert bar.draft == Draft("slap ", (), ("tag:violin",))
+    assert bar.box.hasFocus()
+    qtbot.keyClicks(bar.box, "folder:")
+    qtbot.keyClick(bar.box, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(bar.box, Qt.Key.Key_Tab)
+    assert bar.draft.parts[-1] == 'folder:"Drums/Vintage kit"' or bar.draft.parts[-1] == "folder:Drums/Vintage kit"
+    qtbot.keyClicks(bar.box, "du")
+    assert bar._suggestions.shown[0].title.startswith("dur<2")
+    qtbot.keyClick(bar.box, Qt.Key.Key_Escape)
+    assert bar._suggestions.shown == ()
+
+
+def test_what_is_suggested() -> None:
+    known = Vocabulary(("kick", "sidekick", "deep kick"), ("Kicks", "Drums/Kick drums"))
+    past = (Draft("kick drum with reverb"), Draft("kick"))
+    titles = [(s.title, s.remark) for s in suggest("kick", 4, known, past)]
+    assert titles == [
+        ("kick", "tag"), ("deep kick", "tag"), ("Kicks", "folder"), ("Drums/Kick drums", "folder"),
+        ("kick drum with reverb", "searched before"),
+    ]  # fmt: skip
+    assert suggest("k", 1, known, past) == ()
+    assert [s.text for s in suggest("a -tag:si", 9, known, past)] == ["-tag:sidekick "]
+    assert [s.text for s in suggest("is:lo", 5, known, past)] == ["is:loop ", "is:long "]
+    assert {s.text for s in suggest("temp", 4, known, ())} == {"bpm:"}
+
+
+@pytest.mark.parametrize(
+    ("part", "title"),
+    [
+        ("dur<2", "under 2 s"), ("dur:0.5-4", "0.5–4 s"), ("bpm>120", "over 120 BPM"), ("tag:vinyl", "tag vinyl"),
+        ("-tag:vinyl", "not tag vinyl"), ("ch:2", "stereo"), ("rate:44100", "44.1 kHz"), ("is:fav", "favourites"),
+        ("rating:4", "4 stars or more"), ('folder:"My kit"', "folder My kit"),
+    ],
+)  # fmt: skip
+def test_pieces_are_said_in_words(part: str, title: str) -> None:
+    assert part_title(part) == title
+
+
+def test_every_kind_of_filter_has_its_editor(qtbot: Any, bar: SearchBar) -> None:
+    for name in KINDS:
+        bar._edit_kind(name, bar.filters.more)
+        made = popover(bar)
+        assert all(child.accessibleName() for child in (made.focusProxy(), made))
+        made.close()
+        qtbot.waitUntil(lambda: not [p for p in bar.window().findChildren(Popover) if p.isVisible()])
+
+
+def test_queries_are_remembered_for_next_time(bar: SearchBar) -> None:
+    sound = Sound("/odd \udce9.wav", False, 1.5, 3.0, 0.5)
+    bar.set_draft(Draft("kick", (sound,), ("dur<2", "-voice")))
+    bar.remember()
+    bar.set_draft(Draft())
+    text = bar._history.to_json()
+    other = History()
+    other.restore(text)
+    assert other.latest == (Draft("kick", (sound,), ("dur<2", "-voice")),)
+    assert other.step(-1) == Draft("kick", (sound,), ("dur<2", "-voice"))
+    for damaged in ("", "{}", '[{"text": "a"}]', '[{"text":"","sounds":[],"parts":["durr<"],"text_weight":0.5}]'):
+        other = History()
+        other.restore(damaged)
+        assert other.latest == ()
 
 
 def test_the_focused_field_shows_it(qtbot: Any, bar: SearchBar, qapp: Any) -> None:

@@ -13,12 +13,13 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from soundsearch.engine import messages as m
+from soundsearch.gui.chips import SoundChip
 from soundsearch.gui.dialogs import FailureList, ProblemReport, ShortcutSheet
+from soundsearch.gui.draft import Draft, Sound
 from soundsearch.gui.file_exchange import local_path
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.result_model import Column
-from soundsearch.gui.search_bar import Chip, Draft, Sound
 from soundsearch.gui.shortcuts import SHORTCUTS
 from soundsearch.gui.status_line import JobStrip
 from soundsearch.gui.theme import LIGHT, Theme
@@ -337,7 +338,7 @@ def test_a_drop_on_the_box_does_not_become_text(
     assert not box.acceptDrops()
     assert drop(window, [str(file)], box.mapTo(window, QPoint(5, 5)))
     assert box.text() == ""
-    assert len(window.findChildren(Chip)) == 1
+    assert len(window.findChildren(SoundChip)) == 1
 
 
 # -- models
