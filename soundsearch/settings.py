@@ -36,6 +36,8 @@ class Settings:
     auto_play: bool = True  # a selected row plays at once
     volume_db: float = 0.0  # playback volume
     output_device: str = ""  # name of the sound output, "" for the system's default
+    same_loudness: bool = False  # clips are played about equally loud
+    snap_regions: bool = False  # edges of a region move to where the sound crosses zero
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
@@ -63,6 +65,8 @@ class Places:
     maps: Path = field(init=False)
     models: Path = field(init=False)
     settings: Path = field(init=False)
+    overviews: Path = field(init=False)  # waveforms of long clips: a cache
+    regions: Path = field(init=False)  # files of regions that were dragged out or copied: never deleted by us
     log: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +77,8 @@ class Places:
             ("maps", "maps"),
             ("models", "models"),
             ("settings", "settings.toml"),
+            ("overviews", "overviews"),
+            ("regions", "regions"),
             ("log", "soundsearch.log"),
         ]:
             object.__setattr__(self, name, self.data_dir / leaf)

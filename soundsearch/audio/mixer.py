@@ -23,18 +23,30 @@ class Voice:
     Attributes:
         position: Next frame to be read.
         loop: First and last frame (excluded) of what repeats, or None.
+        until: Frame at which it ends if nothing repeats, None for the end of the track.
+        gain: Linear volume of this clip, beside that of the mixer.
         target: 1 to be heard, 0 to fade out and stay silent.
         finished: True once the end of the track was heard.
         tail: Frames of silence that follow the end until it was heard.
     """
 
-    def __init__(self, track: Track, position: int, loop: tuple[int, int] | None, tail: int = 0) -> None:
+    def __init__(
+        self,
+        track: Track,
+        position: int,
+        loop: tuple[int, int] | None,
+        tail: int = 0,
+        until: int | None = None,
+        gain: float = 1.0,
+    ) -> None:
         self.track = track
         self.position = position
         self.loop = loop
         self.target = 1
         self.finished = False
         self.tail = tail
+        self.until = until
+        self.gain = self._heard_gain = gain
         self.level = 0.0 if position else 1.0  # an attack at the very start is the clip's own and must stay sharp
 
     @property
@@ -50,8 +62,9 @@ class Voice:
             steps: 1, 2, 3, ... divided by the length of a fade in frames; at least as long as `out`.
         """
         position, done = self.position, 0
+        last = self.track.n_frames if self.until is None else min(self.until, self.track.n_frames)
         while done < len(out) and not self.finished:
-            end = min(self.loop[1], self.track.n_frames) if self.loop else self.track.n_frames
+            end = min(self.loop[1], self.track.n_frames) if self.loop else last
             if position >= end:
                 if self.loop and self.loop[0] < end:
                     position = self.loop[0]
@@ -66,11 +79,27 @@ class Voice:
             count = min(len(out) - done, len(block) - offset, end - position)
             out[done : done + count] = block[offset : offset + count]
             position += count
+            if not self.loop and last < self.track.n_frames:
+                self._end_softly(out[done : done + count], last - position, steps)
             done += count
         out[done:] = 0
         self.position = position
+        if self._heard_gain != self.gain:
+            out *= np.linspace(self._heard_gain, self.gain, len(out), dtype=np.float32)[:, None]
+            self._heard_gain = self.gain
+        elif self.gain != 1:
+            out *= np.float32(self.gain)
         if self.level != self.target:
             self._fade(out, steps)
+
+    @staticmethod
+    def _end_softly(part: FloatArray, left: int, steps: FloatArray) -> None:
+        """Fade the end of a part of a clip: it is cut where the sound goes on. `left` frames follow these."""
+        fade = round(1 / float(steps[0]))
+        count = min(len(part), fade - left)
+        if count > 0:
+            ramp = (np.arange(left + count, left, -1, dtype=np.float32) / np.float32(fade))[:, None]
+            part[-count:] *= ramp
 
     def _fade(self, out: FloatArray, steps: FloatArray) -> None:
         step = float(steps[0])

@@ -25,7 +25,7 @@ GONE = PlaybackError("The sound output went away.", "Connect it again, then pres
 
 
 def devices() -> list[str]:
-    """Return the names of the sound outputs; none when there is no PortAudio."""
+    """Return the names of the sound outputs, as they were when PortAudio looked; none when there is no PortAudio."""
     library = _library()
     if library is None:
         return []
@@ -56,10 +56,14 @@ class Output:
 
     Attributes:
         latency_s: How long after it is mixed a sample is heard.
+        name: The device that is used, "" when none is.
+        names: The devices that can be chosen.
     """
 
     def __init__(self, latency_s: float = LATENCY_S) -> None:
         self.latency_s = 0.0
+        self.name = ""
+        self.names: tuple[str, ...] = ()
         self._wanted_latency_s = latency_s
         self._error: PlaybackError | None = None
         self._starting: float | None = None  # since when
@@ -84,9 +88,11 @@ class Output:
     def look(self, device: str) -> None:
         """Find out whether there is an output, and say so in `error`."""
         try:
-            self._find(device)
+            self.name = str(self._find(device)["name"])
+            self._error = None
         except PlaybackError as err:
-            self._error = err
+            self.name, self._error = "", err
+        self.names = tuple(dict.fromkeys(devices()))
 
     def _find(self, device: str) -> dict[str, Any]:
         """The device of that name, or the system's default.
@@ -131,23 +137,26 @@ class Output:
         if self.fits(sample_rate):
             return
         self.close()
-        if self._error and self._library:
-            self._refresh()
+        if self._error:
+            self.refresh(device)
         self._error = None
         try:
             self._start(self._find(device), sample_rate, gain)
         except PlaybackError as err:
-            self._error = err
+            self.name, self._error = "", err
 
-    def _refresh(self) -> None:
-        """Let PortAudio look again: it lists devices once, at its start."""
-        assert self._library is not None
+    def refresh(self, device: str) -> None:
+        """Let PortAudio look for devices again, which it does at its start only; closes what is open."""
+        self.close()
+        if self._library is None:
+            return
         try:
             self._library._terminate()
             self._library._initialize()
         except self._library.PortAudioError as err:
             log.warning("PortAudio does not start again: %s", err)
         self._accepted.clear()
+        self.look(device)
 
     def _start(self, found: dict[str, Any], sample_rate: int, gain: float) -> None:
         assert self._library is not None
@@ -171,7 +180,7 @@ class Output:
         finally:
             self._starting = None
         self._stream, self._mixer, self._rate = stream, mixer, sample_rate
-        self.latency_s = stream.latency
+        self.latency_s, self.name = stream.latency, str(found["name"])
         self._calls, self._called, self._heard = 0, time.monotonic(), time.monotonic()
 
     def add(self, voice: Voice) -> None:
@@ -182,10 +191,10 @@ class Output:
         """Change the linear volume."""
         self._mixer.gain = gain
 
-    def watch(self) -> None:
-        """Notice an output that went away, and let one go that has been silent for long."""
+    def watch(self) -> bool:
+        """Let an output go that has been silent for long; False for one that went away."""
         if self._stream is None:
-            return
+            return True
         now = time.monotonic()
         if self._mixer.calls != self._calls:
             self._calls, self._called = self._mixer.calls, now
@@ -195,13 +204,20 @@ class Output:
         if not self._stream.active or now - self._called > LOST_S:
             log.warning("the sound output went away")
             self._discard()
-            self._error = GONE
-        elif now - self._heard > IDLE_CLOSE_S:
+            self.name, self._error = "", GONE
+            return False
+        if now - self._heard > IDLE_CLOSE_S:
             self.close()
         elif self._mixer.gaps and not is_heard and self._wanted_latency_s < MAX_LATENCY_S:
             log.info("the sound had %d gaps: the output gets a longer buffer", self._mixer.gaps)
             self._wanted_latency_s = min(2 * self._wanted_latency_s, MAX_LATENCY_S)
             self.close()
+        return True
+
+    @property
+    def is_silent(self) -> bool:
+        """True while nothing is heard."""
+        return self._stream is None or not any(voice.is_heard for voice in self._mixer.voices)
 
     def close(self) -> None:
         """Fade out what is heard, and close the stream."""

@@ -63,8 +63,7 @@ class PeakBuilder:
         self._high = np.full(n_columns, -np.inf, np.float32)
         self._power = np.zeros(n_samples // self._hop + 2)  # of each frame
         self._moment = np.zeros(n_samples // self._hop + 2)  # power times frequency
-        self._window = np.hanning(FRAME_SAMPLES)
-        self._frequencies = np.arange(FRAME_SAMPLES // 2 + 1) * (sample_rate / FRAME_SAMPLES)
+        self._sample_rate = sample_rate
         self._seen = 0
 
     def add(self, samples: FloatArray) -> None:
@@ -86,14 +85,7 @@ class PeakBuilder:
         if len(samples) < FRAME_SAMPLES:
             samples = np.pad(samples, (0, FRAME_SAMPLES - len(samples)))
         starts = np.minimum(frames * self._hop - begin, len(samples) - FRAME_SAMPLES)
-        view = np.lib.stride_tricks.sliding_window_view(samples, FRAME_SAMPLES)
-        for row in range(0, len(frames), TRANSFORM_ROWS):
-            part = slice(row, row + TRANSFORM_ROWS)
-            spectrum = np.fft.rfft(np.clip(view[starts[part]], -8, 8) * self._window)
-            power = np.square(spectrum.real) + np.square(spectrum.imag)
-            power[:, 0] = 0  # a constant offset is no sound
-            self._power[frames[part]] = power.sum(axis=1)
-            self._moment[frames[part]] = power @ self._frequencies
+        self._power[frames], self._moment[frames] = moments(samples, starts, self._sample_rate)
 
     def finish(self) -> Peaks:
         """Return the peaks; columns that got no samples are flat."""
@@ -102,11 +94,8 @@ class PeakBuilder:
         last = np.maximum(first + 1, -(-self._edges[1:] // self._hop))
         ranges = np.stack([first, last], axis=1).ravel()  # reduceat sums from each to the next: every second counts
         power, moment = (np.add.reduceat(sums, ranges)[::2] for sums in (self._power, self._moment))
-        loud = power > SILENCE
-        centroid = np.divide(moment, power, out=np.full(len(seen), LOW_HZ), where=loud)
-        octaves = np.log(np.clip(centroid, LOW_HZ, HIGH_HZ) / LOW_HZ) / np.log(HIGH_HZ / LOW_HZ)
         return Peaks(
-            _to_int8(np.where(seen, self._low, 0)), _to_int8(np.where(seen, self._high, 0)), _to_uint8(octaves)
+            _to_int8(np.where(seen, self._low, 0)), _to_int8(np.where(seen, self._high, 0)), brightness(power, moment)
         )
 
 
@@ -114,8 +103,35 @@ def _to_int8(samples: FloatArray) -> npt.NDArray[np.int8]:
     return np.round(np.clip(samples, -1, 1) * 127).astype(np.int8)
 
 
-def _to_uint8(share: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    return np.round(share * 255).astype(np.uint8)
+def moments(
+    samples: FloatArray, starts: npt.NDArray[np.int64], sample_rate: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return power, and power times frequency, of frames of FRAME_SAMPLES; a constant offset is no sound.
+
+    Args:
+        samples: Mono, shape (n,), at least FRAME_SAMPLES of them.
+        starts: Where the frames begin, shape (n_frames,).
+        sample_rate: In Hz.
+    """
+    window = np.hanning(FRAME_SAMPLES)
+    frequencies = np.arange(FRAME_SAMPLES // 2 + 1) * (sample_rate / FRAME_SAMPLES)
+    view = np.lib.stride_tricks.sliding_window_view(samples, FRAME_SAMPLES)
+    total, moment = np.empty(len(starts)), np.empty(len(starts))
+    for row in range(0, len(starts), TRANSFORM_ROWS):
+        part = slice(row, row + TRANSFORM_ROWS)
+        spectrum = np.fft.rfft(np.clip(view[starts[part]], -8, 8) * window)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        power[:, 0] = 0
+        total[part], moment[part] = power.sum(axis=1), power @ frequencies
+    return total, moment
+
+
+def brightness(power: npt.NDArray[np.float64], moment: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """Spectral centroid from 100 Hz (0) to 12 kHz (255), evenly in octaves, of what `moments` gives; silence is 0."""
+    centroid = np.divide(moment, power, out=np.full(len(power), LOW_HZ), where=power > SILENCE)
+    octaves = np.log(np.clip(centroid, LOW_HZ, HIGH_HZ) / LOW_HZ) / np.log(HIGH_HZ / LOW_HZ)
+    result: npt.NDArray[np.uint8] = np.round(octaves * 255).astype(np.uint8)
+    return result
 
 
 def peaks(samples: FloatArray, sample_rate: int, n_columns: int = 96) -> Peaks:

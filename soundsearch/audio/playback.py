@@ -6,13 +6,14 @@ an error.
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from soundsearch.audio.mixer import Voice
 from soundsearch.audio.output import LATENCY_S, Output, devices
-from soundsearch.audio.peaks import Peaks
+from soundsearch.audio.overview import Overview, OverviewBuilder, OverviewCache
 from soundsearch.audio.track import Track, stamp
 from soundsearch.errors import DecodeError, PlaybackError
 
@@ -28,40 +29,58 @@ CACHED_BYTES = 150_000_000
 CLOSE_S = 2.0  # how long closing waits for the thread
 WATCH_S = 0.25  # how often an open output is looked at
 WHOLE_CLIP = 2**62  # frames: a loop is cut at the end of its clip
-NO_PEAKS = Peaks.from_bytes(b"")
+LOOK_AGAIN_S = (1.0, 30.0)  # a missing output is looked for so often at first and at last
+GO_ON_S = 10.0  # a sound that its output left goes on by itself if there is one again so soon
 
 
 class Player:
     """Plays one clip at a time. All methods may be called from any thread and return at once.
 
-    The callbacks come from the player's own thread: `on_loaded(path, peaks, duration_s)` when a clip can be played;
-    `on_peaks(path, peaks)` later, for clips of more than 20 s, which come with empty peaks; `on_error(path, reason)`
-    when a clip cannot be read. Of clips that were asked for and replaced meanwhile nothing is told.
+    The callbacks come from the player's own thread: `on_loaded(path, overview, duration_s)` when a clip is known, which
+    may be heard already; `on_drawn(path, overview)` later and repeatedly, for clips of more than 20 s, which come with
+    an empty overview at first; `on_error(path, reason)` when a clip cannot be read. Of clips that were asked for and
+    replaced meanwhile nothing is told.
     """
 
     def __init__(
         self,
-        on_loaded: Callable[[str, Peaks, float], object],
+        on_loaded: Callable[[str, Overview, float], object],
         on_error: Callable[[str, str], object],
-        on_peaks: Callable[[str, Peaks], object] | None = None,
+        on_drawn: Callable[[str, Overview], object] | None = None,
         *,
         device: str = "",
         latency_s: float = LATENCY_S,
+        cache: OverviewCache | None = None,
     ) -> None:
-        """`device` is one of `devices()`, or "" for the system's default; `latency_s` is what the output holds."""
-        self._on_loaded, self._on_error, self._on_peaks = on_loaded, on_error, on_peaks
+        """Start the thread.
+
+        Args:
+            on_loaded: See above.
+            on_error: See above.
+            on_drawn: See above.
+            device: One of `devices()`, or "" for the system's default.
+            latency_s: What the output holds.
+            cache: Where the overviews of long clips are kept.
+        """
+        self._on_loaded, self._on_error, self._on_drawn = on_loaded, on_error, on_drawn
         self._device = device
+        self._cache_of_overviews = cache
         self._wish = threading.Condition()  # guards what the methods leave for the thread
         self._request: str | None = None  # clip to load
         self._generation = 0
         self._play_from: float | None = None  # to be done as soon as clip and output are there
+        self._until: float | None = None  # where that shall end
+        self._looks = False  # the outputs are to be listed again
+        self._lost: tuple[str, float, float] | None = None  # what was cut off: clip, position, when
+        self._next_look, self._look_pause_s = 0.0, LOOK_AGAIN_S[0]
         self._prefetch: list[str] = []
         self._closing = False
         self._loop: bool | tuple[float, float] = False
-        self._gain_db = 0.0
+        self._gain_db = self._level_db = 0.0
         self._track: Track | None = None
         self._voice: Voice | None = None
-        self._picture: Iterator[Peaks | None] = iter(())
+        self._rest: Iterator[None] = iter(())  # of loading, once the clip can be heard
+        self._picture: Iterator[Overview | None] = iter(())
         self._cache: OrderedDict[tuple[str, tuple[int, int]], Track] = OrderedDict()
         self._output = Output(latency_s)
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
@@ -88,6 +107,34 @@ class Player:
     def device_error(self) -> PlaybackError | None:
         """Why there is no output, while the state is "no device"."""
         return self._output.error
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The outputs that can be chosen, as they were when they were looked for."""
+        return self._output.names
+
+    @property
+    def device_in_use(self) -> str:
+        """The output that is played on, "" while there is none: the default where the chosen one is not there."""
+        return self._output.name
+
+    @property
+    def device(self) -> str:
+        """The output that is wished for, "" for the default. What plays goes on on another at once."""
+        return self._device
+
+    @device.setter
+    def device(self, device: str) -> None:
+        with self._wish:
+            self._looks = self._looks or device != self._device
+            self._device = device
+            self._wish.notify()
+
+    def look_for_devices(self) -> None:
+        """List the outputs again, unless something is heard, which that would interrupt."""
+        with self._wish:
+            self._looks = self._looks or self._output.is_silent
+            self._wish.notify()
 
     @property
     def duration_s(self) -> float:
@@ -125,11 +172,23 @@ class Player:
         self._gain_db = gain_db
         self._output.set_gain(10 ** (gain_db / 20))
 
-    def load(self, path: str) -> None:
-        """Cut what plays and load another clip; the latest wins."""
+    @property
+    def level_db(self) -> float:
+        """What this clip is made louder by, beside the volume, so that all are about equally loud."""
+        return self._level_db
+
+    @level_db.setter
+    def level_db(self, level_db: float) -> None:
+        self._level_db = level_db
+        if self._voice:
+            self._voice.gain = 10 ** (level_db / 20)
+
+    def load(self, path: str, level_db: float = 0.0) -> None:
+        """Cut what plays and load another clip, to be played `level_db` louder; the latest wins."""
         with self._wish:
             self._generation += 1
-            self._request, self._play_from = path, None
+            self._request, self._play_from, self._lost = path, None, None
+            self._level_db = level_db
             self._silence()
             self._voice = None
             self._wish.notify()
@@ -140,13 +199,17 @@ class Player:
             self._prefetch = list(paths)[: CACHED_TRACKS // 2]
             self._wish.notify()
 
-    def play(self, from_s: float = 0.0) -> None:
+    def play(self, from_s: float = 0.0, until_s: float | None = None) -> None:
         """Play the loaded clip, or the one that is being loaded as soon as it is there.
 
         Without an output the state becomes "no device"; every call looks for one again.
+
+        Args:
+            from_s: Where to begin.
+            until_s: Where to end if nothing repeats, None for the end of the clip.
         """
         with self._wish:
-            self._play_from = max(0.0, from_s)
+            self._play_from, self._until, self._lost = max(0.0, from_s), until_s, None
             if self._request is None and self._track and self._output.fits(self._track.sample_rate):
                 self._start_voice(self._track)
             self._wish.notify()
@@ -154,14 +217,14 @@ class Player:
     def pause(self) -> None:
         """Be silent and stay at the position; `play(position_s)` goes on."""
         with self._wish:
-            self._play_from = None
+            self._play_from = self._lost = None
             if self._voice:
                 self._voice.target = 0
 
     def stop(self) -> None:
         """Be silent and go back to the start."""
         with self._wish:
-            self._play_from = None
+            self._play_from = self._lost = None
             self._silence()
             self._voice = None
 
@@ -173,8 +236,7 @@ class Player:
         with self._wish:
             track = self._track
             if track and self._request is None:
-                self._voice = Voice(track, round(position_s * track.sample_rate), self._loop_frames(track))
-                self._voice.target, self._voice.level = 0, 0.0
+                self._voice = self._paused_at(track, position_s)
                 self._wish.notify()
 
     def close(self) -> None:
@@ -199,9 +261,16 @@ class Player:
         position = round(self._play_from * track.sample_rate)
         position = 0 if position >= track.n_frames else position
         tail = round(self._output.latency_s * track.sample_rate)
-        self._voice = Voice(track, position, self._loop_frames(track), tail)
+        until = None if self._until is None else max(position + 1, round(self._until * track.sample_rate))
+        self._voice = Voice(track, position, self._loop_frames(track), tail, until, 10 ** (self._level_db / 20))
         self._play_from = None
         self._output.add(self._voice)
+
+    def _paused_at(self, track: Track, position_s: float) -> Voice:
+        gain = 10 ** (self._level_db / 20)
+        voice = Voice(track, round(position_s * track.sample_rate), self._loop_frames(track), gain=gain)
+        voice.target, voice.level = 0, 0.0
+        return voice
 
     def _loop_frames(self, track: Track) -> tuple[int, int] | None:
         if isinstance(self._loop, bool):
@@ -221,8 +290,8 @@ class Player:
                 busy = False
             if not busy:
                 with self._wish:
-                    if not (self._closing or self._request is not None or self._is_waiting()):
-                        self._wish.wait(WATCH_S if self._output.is_open else None)
+                    if not (self._closing or self._looks or self._request is not None or self._is_waiting()):
+                        self._wish.wait(WATCH_S if self._output.is_open or self._output.error else None)
         self._output.close()
 
     def _is_waiting(self) -> bool:
@@ -236,17 +305,20 @@ class Player:
         if self._is_waiting():
             self._open_and_start()
             return True
-        self._output.watch()
         voice, track = self._voice, self._track
         try:
+            if next(self._rest, _DONE) is not _DONE:
+                return True
+            if self._tend_output():
+                return True
             if track and track.fill(voice.position if voice else 0, voice.loop if voice else None):
                 return True
             if track and (step := next(self._picture, _DONE)) is not _DONE:
-                if isinstance(step, Peaks) and self._on_peaks:
-                    self._on_peaks(track.path, step)
+                if isinstance(step, Overview) and self._on_drawn:
+                    self._on_drawn(track.path, step)
                 return True
         except DecodeError as err:
-            self._picture = iter(())
+            self._rest, self._picture = iter(()), iter(())
             self._track = None
             if track:
                 self._on_error(track.path, err.message)
@@ -254,26 +326,52 @@ class Player:
         return self._prefetch_one()
 
     def _load(self, path: str, generation: int) -> None:
+        """Have the first part of a clip, so that it can be heard; the rest of loading follows in small steps."""
         try:
             track = self._track_of(path)
-            while track.duration_s <= WHOLE_S and not track.is_whole and generation == self._generation:
-                if not track.fill(0):
-                    break
-            track.fill(0)
-            peaks = next((p for p in track.picture() if p), NO_PEAKS) if track.is_whole else NO_PEAKS
+            if not track.is_whole:
+                track.fill(round((self._play_from or 0.0) * track.sample_rate))
         except DecodeError as err:
             with self._wish:
                 if generation != self._generation:
                     return
                 self._request, self._track = None, None
+            self._rest, self._picture = iter(()), iter(())
             self._on_error(path, err.message)
             return
         with self._wish:
             if generation != self._generation:
                 return
             self._request, self._track = None, track
-            self._picture = iter(()) if len(peaks) else track.picture()
-        self._on_loaded(path, peaks, track.duration_s)
+            self._rest, self._picture = self._finish(track, generation), iter(())
+            if self._play_from is not None and self._output.fits(track.sample_rate):
+                self._start_voice(track)
+
+    def _finish(self, track: Track, generation: int) -> Iterator[None]:
+        """Decode a short clip to its end, draw it, and tell."""
+        while track.duration_s <= WHOLE_S and not track.is_whole and track.fill(0):
+            yield
+        known = self._drawing_of(track)
+        if known is None and track.is_whole:
+            known = next(filter(None, track.picture()))
+            yield
+        if generation != self._generation:
+            return
+        if known is None:
+            self._picture = self._kept(track)
+        self._on_loaded(track.path, known or _nothing(track), track.duration_s)
+
+    def _drawing_of(self, track: Track) -> Overview | None:
+        cache = self._cache_of_overviews
+        return cache.load(track.path, stamp(track.path)) if cache and track.duration_s > WHOLE_S else None
+
+    def _kept(self, track: Track) -> Iterator[Overview | None]:
+        """The drawing of a long clip as it grows, and at last in the cache."""
+        made, before = None, stamp(track.path)
+        for made in track.picture():
+            yield made
+        if made is not None and self._cache_of_overviews:
+            self._cache_of_overviews.keep(track.path, before, made)
 
     def _track_of(self, path: str) -> Track:
         """From the cache, if the file has not changed since."""
@@ -312,6 +410,54 @@ class Player:
                 self._play_from = None
             elif self._request is None and self._track is track and self._play_from is not None:
                 self._start_voice(track)
+
+    def _tend_output(self) -> bool:
+        """Notice an output that went away, take another one, look for one that is missing; True if that was work."""
+        now = time.monotonic()
+        position_s = self.position_s if self.is_playing else None
+        if not self._output.watch():
+            self._move(position_s)
+        elif self._looks:
+            self._looks = False
+            self._move(position_s)
+        elif now >= self._next_look and self._misses_output():
+            if self._lost and now - self._lost[2] > GO_ON_S:
+                self._lost = None
+            self._move(None)
+        else:
+            return False
+        pause_s = 2 * self._look_pause_s if self._misses_output() else LOOK_AGAIN_S[0]
+        self._look_pause_s = min(pause_s, LOOK_AGAIN_S[1])
+        self._next_look = time.monotonic() + self._look_pause_s
+        return True
+
+    def _misses_output(self) -> bool:
+        """True if there is none, or another than was chosen and nothing is heard."""
+        other = bool(self._device) and self._output.name != self._device
+        return bool(self._output.error) or (other and self._output.is_silent)
+
+    def _move(self, position_s: float | None) -> None:
+        """Look for the outputs again; go on playing where it was, on whichever there is."""
+        paused_s = self.position_s
+        self._output.refresh(self._device)
+        with self._wish:
+            track = self._track
+            if position_s is not None and track:
+                self._lost = track.path, position_s, time.monotonic()
+            if track is None or self._request is not None:
+                return
+            wanted = self._output.rate_for(track.info.sample_rate, self._device)
+            if not self._output.error and wanted != track.sample_rate:  # the other output takes other rates
+                self._cache.clear()
+                self._request, self._voice = track.path, None
+            elif self._voice and paused_s:
+                self._voice = self._paused_at(track, paused_s)
+            if self._lost and self._lost[0] == track.path and not self._output.error:
+                self._play_from, self._lost = self._lost[1], None
+
+
+def _nothing(track: Track) -> Overview:
+    return OverviewBuilder(track.n_frames, track.sample_rate, 1).snapshot()
 
 
 _DONE = object()

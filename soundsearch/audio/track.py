@@ -4,6 +4,7 @@ One thread fills a track while the audio callback reads it. They share no lock: 
 `blocks`, and a block that is not there yet is silence.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -12,14 +13,14 @@ import numpy as np
 import soxr
 
 from soundsearch.audio import decode
-from soundsearch.audio.peaks import PeakBuilder, Peaks
+from soundsearch.audio.overview import Overview, OverviewBuilder, lanes_of
 from soundsearch.records import FloatArray
 
 BLOCK_FRAMES = 1 << 15  # 0.7 s at 44.1 kHz, 256 KB
 AHEAD_BLOCKS = 40  # how far decoding runs ahead: half a minute
 HELD_BLOCKS = 240  # 60 MB; longer clips are decoded again where one goes back to
 START_BLOCKS = 4  # always held, so that a replay starts at once
-PICTURE_COLUMNS = 2000
+GROWS_S = 0.3  # how often the drawing of a long clip grows
 
 
 class Track:
@@ -124,21 +125,27 @@ class Track:
         if stream:
             yield stream.resample_chunk(np.empty((0, 2), np.float32), last=True)
 
-    def picture(self) -> Iterator[Peaks | None]:
-        """Work out the drawing of the whole clip: None after each part of the work, at last the peaks.
+    def picture(self) -> Iterator[Overview | None]:
+        """Work out the drawing of the clip: None after each part of the work, now and then what is known, at last all.
 
         Raises:
             DecodeError: If nothing can be decoded.
         """
+        lanes = 2 if self.info.channels == 2 else 1
         if self.is_whole:
-            builder = PeakBuilder(self.n_frames, self.sample_rate, PICTURE_COLUMNS)
+            builder = OverviewBuilder(self.n_frames, self.sample_rate, lanes)
             for number in range(len(self.blocks)):
-                builder.add(self.blocks[number].mean(axis=1, dtype=np.float32))
+                builder.add(self.blocks[number][:, :lanes])
         else:
-            builder = PeakBuilder(max(1, self.info.frames), self.info.sample_rate, PICTURE_COLUMNS)
+            builder = OverviewBuilder(max(1, self.info.frames), self.info.sample_rate, lanes)
+            told = time.monotonic()
             for part in decode.blocks(self.path):
-                builder.add(decode.mono(part))
-                yield None
+                builder.add(lanes_of(part.samples))
+                if time.monotonic() - told < GROWS_S:
+                    yield None
+                else:
+                    yield builder.snapshot()
+                    told = time.monotonic()
         yield builder.finish()
 
 

@@ -126,7 +126,7 @@ def build(
     theme.choose(preferences.settings.theme)
     bridge = EngineBridge(make_client or (lambda on_message: EngineClient(places.data_dir, on_message, model, device)))
     output = preferences.settings.output_device
-    audition = Audition(make_player or partial(_player, output))
+    audition = Audition(make_player or partial(_player, output, places.overviews))
     window = MainWindow(bridge, audition, theme, preferences)
     bridge.setParent(window)
     audition.setParent(window)
@@ -250,11 +250,12 @@ class Problems(QObject):
         self._show(summary, detail)
 
 
-def _player(output: str, loaded: Loaded, failed: LoadFailed, drawn: Drawn) -> Player:
+def _player(output: str, overviews: Path, loaded: Loaded, failed: LoadFailed, drawn: Drawn) -> Player:
     """The real player; importing it brings the sound libraries, so it happens in the thread that makes it."""
+    from soundsearch.audio.overview import OverviewCache
     from soundsearch.audio.playback import Player as SoundPlayer
 
-    return SoundPlayer(loaded, failed, drawn, device=output)
+    return SoundPlayer(loaded, failed, drawn, device=output, cache=OverviewCache(overviews))
 
 
 def _end_on_interrupt(app: QApplication, window: MainWindow) -> Callable[[], None]:

@@ -1,12 +1,15 @@
 """What is heard of the chosen clip, and when: between the list, the player bar and the audition."""
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QWidget
 
-from soundsearch.gui.audition import Audition
+from soundsearch.gui.audition import Audition, level_db
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.preferences import Preferences
 from soundsearch.gui.results import ResultsView
+from soundsearch.gui.sound_menu import SoundMenu
+from soundsearch.gui.theme import Theme
 from soundsearch.records import Clip, ClipState
 
 PREFETCH_MS = 60  # neighbours are decoded ahead once the selection rests
@@ -14,20 +17,32 @@ SAVE_VOLUME_MS = 500  # a slider moves through many values
 
 
 class Listening(QObject):
-    """Plays what the user goes to, and remembers how loud.
+    """Plays what the user goes to, and remembers how loud and where.
 
     Attributes:
         clip: What the player has, or None.
+
+    Signals:
+        told (str): Where it plays now, when that changed by itself.
     """
 
+    told = Signal(str)
+
     def __init__(
-        self, audition: Audition, results: ResultsView, player: PlayerBar, preferences: Preferences, parent: QObject
+        self,
+        audition: Audition,
+        results: ResultsView,
+        player: PlayerBar,
+        preferences: Preferences,
+        theme: Theme,
+        parent: QWidget,
     ) -> None:
         super().__init__(parent)
         self.clip: Clip | None = None
         self._audition, self._results, self._player = audition, results, player
         self._preferences = preferences
         self._silent = False
+        self._was_elsewhere = False
         self._prefetch = QTimer(self, singleShot=True, interval=PREFETCH_MS)
         self._prefetch.timeout.connect(lambda: audition.prefetch(results.neighbours()))
         self._save_volume = QTimer(self, singleShot=True, interval=SAVE_VOLUME_MS)
@@ -35,6 +50,9 @@ class Listening(QObject):
         results.chosen.connect(self.choose)
         results.chosen_again.connect(self._choose_again)
         audition.state_changed.connect(self._mark_playing)
+        audition.output_changed.connect(self._tell_output)
+        self.sound_menu = SoundMenu(player, audition, preferences, theme, parent)
+        self.sound_menu.levelling_changed.connect(self._level)
         self._restore()
 
     def silence(self) -> None:
@@ -47,15 +65,16 @@ class Listening(QObject):
             self._keep_volume()
 
     def choose(self, clip: Clip) -> None:
-        """The user went to a clip: show it, and play it if that is wished."""
+        """The user went to a clip: show it, and play it if that is wished, from the moment that matched."""
         self.clip = clip
-        self._player.show_clip(clip)
+        start_s, end_s = self._results.current_moment() or (None, None)
+        self._player.show_clip(clip, start_s, end_s)
         if clip.offline:
             self._player.wave.show_message("Its folder is offline", "warn")
         elif clip.state == ClipState.FAILED:
             self._player.wave.show_message(f"Cannot be read: {display_name(clip.reason)}", "error")
         else:
-            self._audition.load(clip.path, play=self._plays_at_once)
+            self._load(clip, self._plays_at_once, start_s or 0.0)
             self._prefetch.start()
             return
         self._audition.forget()
@@ -64,7 +83,26 @@ class Listening(QObject):
         """From the start, also when auto-play is off."""
         clip = self._results.current_clip()
         if clip is not None:
-            self._audition.load(clip.path, play=True)
+            self._load(clip, True)
+
+    def _load(self, clip: Clip, play: bool, start_s: float = 0.0) -> None:
+        settings = self._preferences.settings
+        level = level_db(clip, settings.volume_db) if settings.same_loudness else 0.0
+        self._audition.load(clip.path, play=play, start_s=start_s, level_db=level)
+
+    def _level(self) -> None:
+        if self.clip is not None:
+            on = self._preferences.settings.same_loudness
+            self._audition.set_level(level_db(self.clip, self._preferences.settings.volume_db) if on else 0.0)
+
+    def _tell_output(self, name: str) -> None:
+        """Say so when it plays elsewhere than was chosen, and when it is back."""
+        chosen = self._preferences.settings.output_device
+        if chosen and name and name != chosen:
+            self.told.emit(f"{chosen} is not there: playing on {name}")
+        elif chosen and name == chosen and self._was_elsewhere:
+            self.told.emit(f"Playing on {name} again")
+        self._was_elsewhere = bool(chosen) and name != chosen
 
     @property
     def _plays_at_once(self) -> bool:
@@ -72,7 +110,8 @@ class Listening(QObject):
 
     def _choose_again(self, clip: Clip) -> None:
         if self._plays_at_once:
-            self._audition.load(clip.path, play=True)
+            moment = self._results.current_moment()
+            self._load(clip, True, moment[0] if moment else 0.0)
 
     def _mark_playing(self, state: str) -> None:
         heard = self.clip.id if self.clip and state in ("playing", "paused") else None
@@ -90,3 +129,4 @@ class Listening(QObject):
     def _keep_volume(self) -> None:
         self._save_volume.stop()
         self._preferences.change(volume_db=float(self._player.volume.value()))
+        self._level()

@@ -55,7 +55,7 @@ class MainWindow(QMainWindow):
 
         self.center = Center(bridge, theme)
         self.panel = LibraryPanel(theme)
-        self.player = PlayerBar(audition, theme)
+        self.player = PlayerBar(audition, theme, preferences.regions)
         self.status_line = StatusLine(bridge, theme)
         self.first_run = FirstRun(theme)
         self.regions = Regions(self.center, self.panel, self.player, self.status_line, self.first_run)
@@ -63,7 +63,7 @@ class MainWindow(QMainWindow):
 
         self.notices = Notices(bridge, self.center.notices, self.status_line, preferences, self)
         self.training = Training(bridge, theme, self.center.notices, self.status_line, self)
-        self.listening = Listening(audition, self.center.results, self.player, preferences, self)
+        self.listening = Listening(audition, self.center.results, self.player, preferences, theme, self)
         self.clip_commands = ClipCommands(self.center, self.listening, self.status_line, theme, self)
         self.library_commands = LibraryCommands(
             bridge, self.center, self.status_line, self.notices, self.training, preferences, theme, self
@@ -101,6 +101,9 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         center, bridge, library = self.center, self._bridge, self.library_commands
         center.results.told.connect(self.status_line.tell)
+        self.player.region_bar.told.connect(self.status_line.tell)
+        self.player.errands.failed.connect(lambda error: self.status_line.tell(str(error)))
+        self.listening.told.connect(self.status_line.tell)
         center.add_requested.connect(self.add_folder)
         center.search_bar.menu_requested.connect(library.open_main_menu)
         center.search_bar.library_requested.connect(self.regions.toggle_panel)
@@ -137,13 +140,19 @@ class MainWindow(QMainWindow):
         wave, clips = self.player.wave, self.clip_commands
         for keys, act in (
             ("Space", self._audition.toggle),
+            ("Shift+Space", self._audition.restart),
             ("Return", self.listening.play_current),
             ("Enter", self.listening.play_current),
             ("L", self.player.loop_button.toggle),
-            ("S", clips.find_similar),
-            ("Ctrl+C", clips.copy_files),
         ):
             bind_in((results, wave), keys, act)
+        region = self.player.region_bar
+        for keys, of_clip, of_region in (
+            ("S", clips.find_similar, region.search),
+            ("Ctrl+C", clips.copy_files, region.copy),
+        ):
+            bind_in((results,), keys, of_clip)
+            bind_in((wave,), keys, partial(lambda one, other: (one if wave.region else other)(), of_region, of_clip))
         for keys, rows in (("Up", -1), ("Down", 1)):
             bind_in((wave,), keys, partial(results.step, rows))
 
@@ -151,11 +160,13 @@ class MainWindow(QMainWindow):
         self.close()
 
     def _escape(self) -> None:
-        """One thing at a time: the drawer, the sound, the selection."""
+        """One thing at a time: the drawer, the sound, the region, the selection."""
         if self.regions.drawer_open:
             self.regions.show_drawer(False)
         elif self._audition.state == "playing":
             self._audition.stop()
+        elif self.player.wave.region:
+            self.player.region_bar.clear()
         else:
             self.center.results.clearSelection()
 
@@ -205,6 +216,7 @@ class MainWindow(QMainWindow):
             self._save()
         self.training.close()
         self.hide()
+        self.player.errands.close()
         self._audition.close()
         self._bridge.close()
         event.accept()

@@ -19,6 +19,7 @@ class Preferences:
     def __init__(self, places: Places) -> None:
         """Read them; what cannot be read is told by `trouble` and replaced by the defaults."""
         self._path = places.settings
+        self.regions = places.regions  # where the files of regions that were dragged out are
         self.trouble: SettingsError | None = None
         self._mine: dict[str, Any] = {}  # changed by the window; the engine writes the model into the same file
         self.window = QSettings(str(places.data_dir / "window.ini"), QSettings.Format.IniFormat)

@@ -177,11 +177,10 @@ class ResultsView(QTableView):
             return None
         return self._model.clip(index.row())
 
-    def current_start_s(self) -> float:
-        """Where in the current clip to begin: at the part that answers the query, else at its start."""
+    def current_moment(self) -> tuple[float, float] | None:
+        """Start and end of the part of the current clip that answers the query, in seconds; None for all of it."""
         index = self.currentIndex()
-        moment = self._model.moment(index.row()) if index.isValid() else None
-        return moment[0] if moment else 0.0
+        return self._model.moment(index.row()) if index.isValid() else None
 
     def selected_rows(self) -> list[int]:
         """Selected rows in their order; at most one more than can be handed over, so that a million stay cheap."""

@@ -20,7 +20,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 from shiboken6 import isValid
 
-from soundsearch.audio.peaks import Peaks
+from soundsearch.audio.overview import overview
 from soundsearch.gui import app as app_module
 from soundsearch.gui.audition import Drawn, Loaded, LoadFailed
 from soundsearch.gui.main_window import MainWindow
@@ -45,29 +45,33 @@ class FakePlayer:
     def __init__(self, loaded: Loaded, failed: LoadFailed, drawn: Drawn) -> None:
         self._loaded, self._failed, self._drawn = loaded, failed, drawn
         self.loop = False
-        self.gain_db = 0.0
+        self.gain_db = self.level_db = 0.0
+        self.device, self.device_in_use = "", "Speakers"
+        self.devices = ("Speakers", "Headphones")
         self.state = "idle"
         self.position_s = 0.0
         self.calls: list[tuple[Any, ...]] = []
         self.bad: set[str] = set()
         self.silent: set[str] = set()  # never loaded
 
-    def load(self, path: str) -> None:
+    def look_for_devices(self) -> None:
+        self.calls.append(("look_for_devices",))
+
+    def load(self, path: str, level_db: float = 0.0) -> None:
         self.calls.append(("load", path))
-        self.position_s = 0.0
+        self.position_s, self.level_db = 0.0, level_db
         if path in self.bad:
             self.state = "idle"
             self._failed(path, "it is empty")
         elif path not in self.silent:
             self.state = "idle"
-            flat = np.zeros(100, np.int8)
-            self._loaded(path, Peaks(flat - 50, flat + 50, np.full(100, 128, np.uint8)), 2.0)
+            self._loaded(path, overview(np.tile(np.float32([0.4, -0.4]), (8_000, 1)), 4_000), 2.0)
 
     def prefetch(self, paths: Any) -> None:
         self.calls.append(("prefetch", *paths))
 
-    def play(self, from_s: float = 0.0) -> None:
-        self.calls.append(("play", from_s))
+    def play(self, from_s: float = 0.0, until_s: float | None = None) -> None:
+        self.calls.append(("play", from_s) if until_s is None else ("play", from_s, until_s))
         if self.calls[-2][1:] and self.calls[-2][1] in self.bad:
             return
         self.state, self.position_s = "playing", from_s

@@ -500,8 +500,8 @@ def test_a_hit_says_when_and_why(qtbot: Any, view: ResultsView) -> None:
     assert "from 1:23 to 1:33" in model_of(view).data(name, Qt.ItemDataRole.ToolTipRole)
     assert (model_of(view).moment(0), model_of(view).moment(1)) == ((83.0, 93.0), None)
     view.selectRow(0)
-    assert view.current_start_s() == 83.0
+    assert view.current_moment() == (83.0, 93.0)
     view.selectRow(1)
-    assert view.current_start_s() == 0.0
+    assert view.current_moment() is None
     plain = model_of(view).data(model_of(view).index(1, Column.MATCH), Qt.ItemDataRole.ToolTipRole)
     assert plain == "Fair match · similarity 0.400"

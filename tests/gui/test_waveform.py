@@ -1,14 +1,11 @@
 import time
-from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QImage
 
 from soundsearch.audio.peaks import Peaks, peaks
-from soundsearch.gui.theme import DARK, Theme
-from soundsearch.gui.waveform import WaveformView, draw
+from soundsearch.gui.waveform import draw
 
 
 def pixels(image: QImage) -> np.ndarray:
@@ -73,47 +70,3 @@ def test_a_mini_waveform_is_drawn_in_a_fraction_of_a_millisecond() -> None:
         draw(made, 96, 32, is_dark=True)
         times.append(time.perf_counter() - began)
     assert np.median(times) < 2e-3  # 0.15 ms on an idle machine
-
-
-@pytest.fixture
-def view(qtbot: Any, theme: Theme) -> WaveformView:
-    made = WaveformView(theme)
-    qtbot.addWidget(made)
-    made.resize(200, 56)
-    made.show()
-    made.show_clip(tone(440), 4.0)
-    return made
-
-
-def test_a_click_seeks_there(qtbot: Any, view: WaveformView) -> None:
-    with qtbot.waitSignal(view.seek_requested) as asked:
-        qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(50, 20))
-    assert asked.args == [pytest.approx(1.0)]
-    assert view.accessibleDescription() == "0:01.0 of 0:04.0"
-
-
-def test_arrow_keys_seek_and_stay_inside(qtbot: Any, view: WaveformView) -> None:
-    asked: list[float] = []
-    view.seek_requested.connect(asked.append)
-    for key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Left, Qt.Key.Key_Home):
-        qtbot.keyClick(view, key)
-    assert asked == pytest.approx([0, 0.2, 0.4, 0.2, 0])
-
-
-def test_without_a_clip_nothing_seeks(qtbot: Any, view: WaveformView) -> None:
-    view.show_message("It is empty", "error")
-    with qtbot.assertNotEmitted(view.seek_requested):
-        qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(50, 20))
-        qtbot.keyClick(view, Qt.Key.Key_Right)
-    assert view.accessibleDescription() == "It is empty"
-
-
-def test_what_was_heard_is_paler_than_what_comes(view: WaveformView) -> None:
-    view.set_position(2.0)
-    image = view.grab().toImage().convertToFormat(QImage.Format.Format_ARGB32)
-    picture = pixels(image).astype(int)
-    middle = picture[image.height() // 2]
-    ground = np.array(QColor(DARK.base).getRgb()[2::-1])
-    distance = np.abs(middle[:, :3] - ground).sum(1)
-    half = image.width() // 2
-    assert distance[: half - 6].max() < distance[half + 6 :].max()
