@@ -50,7 +50,7 @@ from soundsearch.engine.messages import (
     UseModel,
 )
 from soundsearch.errors import EngineLostError
-from soundsearch.records import ModelInfo, OrganisingAction, TrainingPlan
+from soundsearch.records import Clip, ModelInfo, OrganisingAction, TrainingPlan
 
 log = logging.getLogger(__name__)
 
@@ -211,6 +211,10 @@ class EngineBridge(QObject):
             lambda clips: self.clips_fetched.emit(ids, clips),
             lambda _: self.clips_fetched.emit(ids, ()),
         )
+
+    def look_up_clips(self, ids: tuple[int, ...], take: Callable[[tuple[Clip, ...]], None]) -> None:
+        """Ask for clips for one's own use; `take` gets those that are there, in the order asked."""
+        self._ask(FetchClips(ids), take, lambda _: take(()))
 
     def refresh_status(self) -> None:
         """Ask how the library is."""

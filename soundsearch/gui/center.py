@@ -12,6 +12,7 @@ from soundsearch.errors import QueryError
 from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
 from soundsearch.gui.draft import Draft
 from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.map_page import MapPage
 from soundsearch.gui.pages import NoticeBar, StatePage, SuggestionRow
 from soundsearch.gui.result_model import ResultModel
 from soundsearch.gui.results import ResultsView
@@ -30,10 +31,12 @@ class Center(QWidget):
     Signals:
         add_requested: A folder should be chosen.
         shown (Ranking): Other results are shown.
+        map_toggled (bool): The map is wanted in place of the list.
     """
 
     add_requested = Signal()
     shown = Signal(object)
+    map_toggled = Signal(bool)
 
     def __init__(self, bridge: EngineBridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,9 +61,12 @@ class Center(QWidget):
         self.model = ResultModel(self)
         self.results = ResultsView(self.model, theme)
         self.page = StatePage(theme)
+        self.map = MapPage(bridge, self.results, theme)
+        self._map_wanted = False
         self._stack = QStackedWidget()
         self._stack.addWidget(self.results)
         self._stack.addWidget(self.page)
+        self._stack.addWidget(self.map)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -123,6 +129,20 @@ class Center(QWidget):
         self._bridge.refresh_status()
         self._bridge.search(self._asked)
 
+    @property
+    def shows_map(self) -> bool:
+        """Whether the map is wanted in place of the list."""
+        return self._map_wanted
+
+    def show_map(self, wanted: bool) -> None:
+        """The map in place of the list, or the list again; the keyboard goes with it."""
+        had_keyboard = self._stack.currentWidget().isAncestorOf(self.focusWidget() or self.search_bar)
+        self._map_wanted = wanted
+        self._show()
+        if had_keyboard:
+            (self.map.view if wanted else self.results).setFocus()
+        self.map_toggled.emit(wanted)
+
     def _search(self, request: Search) -> None:
         """Ask; a listing and the answers to queries are each sorted as the user last sorted one of their kind."""
         self._asked = replace(request, order=self._orders[_is_listing(request)])
@@ -140,6 +160,7 @@ class Center(QWidget):
         self.remark.hide()
         self.results.show_ranking(ranking, keep_scroll=same, order=self._asked.order)
         self._show()
+        self.map.show_hits(ranking)
         self.shown.emit(ranking)
 
     def _search_failed(self, message: str, hint: str) -> None:
@@ -225,7 +246,8 @@ class Center(QWidget):
     def _show(self) -> None:
         """Results, or the page that says why there are none."""
         self.suggestions.setVisible(self._is_first_scan)
-        self._stack.setCurrentWidget(self.page if self._explain() else self.results)
+        there = self.map if self._map_wanted and self._status and self._status.embedded else self.results
+        self._stack.setCurrentWidget(self.page if self._explain() else there)
 
     def _explain(self) -> bool:
         """Fill the page; False if the results themselves are what to show."""

@@ -133,6 +133,8 @@ class LibraryCommands(QObject):
             Item("Train on your sounds…", self._training.open, "train", "Ctrl+T"),
             Item("Model", icon="model", items=self.model_items()),
             Item("Theme", icon="theme", items=themes),
+            Item("Map", self._toggle_map, "map", "Ctrl+M", checked=self._center.shows_map),
+            Item("Draw the map again", self._center.map.draw_again, enabled=self._center.shows_map),
             Item("Sort by", icon="sort", items=header.order_items()),
             Item("Columns", icon="columns", items=header.column_items()),
             Item("Compact rows", lambda: self.set_compact(not compact), checked=compact),
@@ -140,6 +142,9 @@ class LibraryCommands(QObject):
             Item("Keyboard shortcuts", self.show_shortcuts, "help", "?"),
             Item("Quit", self._quit, keys="Ctrl+Q"),
         )
+
+    def _toggle_map(self) -> None:
+        self._center.show_map(not self._center.shows_map)
 
     def _quit(self) -> None:
         self._window.close()

@@ -79,6 +79,13 @@ class Listening(QObject):
             return
         self._audition.forget()
 
+    def point_at(self, clip: Clip) -> None:
+        """The mouse rests on a clip: hear it, without going there."""
+        if not clip.offline and clip.state == ClipState.READY and not self._silent:
+            self.clip = clip
+            self._player.show_clip(clip)
+            self._audition.load(clip.path, play=True)
+
     def play_current(self) -> None:
         """From the start, also when auto-play is off."""
         clip = self._results.current_clip()

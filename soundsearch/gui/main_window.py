@@ -96,6 +96,10 @@ class MainWindow(QMainWindow):
         """Choose a folder to scan, with the system's own dialog."""
         self.library_commands.add_folder()
 
+    def toggle_map(self) -> None:
+        """The map in place of the list, or the list again."""
+        self.center.show_map(not self.center.shows_map)
+
     # -- how the parts answer one another
 
     def _connect(self) -> None:
@@ -107,6 +111,11 @@ class MainWindow(QMainWindow):
         center.add_requested.connect(self.add_folder)
         center.search_bar.menu_requested.connect(library.open_main_menu)
         center.search_bar.library_requested.connect(self.regions.toggle_panel)
+        center.search_bar.map_requested.connect(self.toggle_map)
+        center.map_toggled.connect(center.search_bar.map_button.setChecked)
+        center.map.clip_chosen.connect(self.listening.choose)
+        center.map.clip_pointed.connect(self.listening.point_at)
+        center.map.menu_requested.connect(self.clip_commands.open_menu)
         self.first_run.choose_requested.connect(self.add_folder)
         self.panel.add_requested.connect(self.add_folder)
         self.panel.scan_requested.connect(library.scan_all)
@@ -127,6 +136,7 @@ class MainWindow(QMainWindow):
             ("Alt+Left", lambda: bar.go(-1)),
             ("Alt+Right", lambda: bar.go(1)),
             ("Ctrl+B", self.regions.toggle_panel),
+            ("Ctrl+M", self.toggle_map),
             ("Ctrl+O", self.add_folder),
             ("F5", library.scan_all),
             ("Ctrl+T", self.training.open),

@@ -170,6 +170,34 @@ class ResultsView(QTableView):
         if row < self._model.rowCount():
             self.selectRow(row)
 
+    def go_to_clip(self, clip_id: int) -> bool:
+        """Choose the row of a clip, wherever it is; False if it is not among the results."""
+        rows = self._model.rows_of(np.array([clip_id]))
+        if len(rows):
+            if int(rows[0]) == self.currentIndex().row():
+                self.selectRow(int(rows[0]))
+                if clip := self.current_clip():
+                    self.chosen_again.emit(clip)
+            else:
+                self.selectRow(int(rows[0]))
+        return bool(len(rows))
+
+    def select_clips(self, clip_ids: IntArray) -> None:
+        """Select these clips, as far as they are among the results, without playing any."""
+        self._restoring = True
+        self._select_ids(clip_ids, None)
+        self._restoring = False
+        self.selection_changed.emit()
+
+    def selected_ids(self) -> IntArray:
+        """Ids of the selected clips; none if they are more than a screen could show."""
+        return self._selected_ids(MAX_KEPT_SELECTION)
+
+    def current_id(self) -> int | None:
+        """The clip on which the keyboard is."""
+        row = self.currentIndex().row()
+        return self._model.clip_id(row) if row >= 0 else None
+
     def current_clip(self) -> Clip | None:
         """The clip on which the keyboard is, if it is selected."""
         index = self.currentIndex()

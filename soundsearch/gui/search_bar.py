@@ -41,6 +41,7 @@ class SearchBar(QWidget):
     list_entered = Signal()
     menu_requested = Signal()
     library_requested = Signal()
+    map_requested = Signal()
     record_requested = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -65,6 +66,9 @@ class SearchBar(QWidget):
         self.library_button.clicked.connect(self.library_requested)
         self.menu_button = self._button("Menu (Alt+M)", "Menu")
         self.menu_button.clicked.connect(self.menu_requested)
+        self.map_button = self._button("Map or list (Ctrl+M)", "Show the map")
+        self.map_button.setCheckable(True)
+        self.map_button.clicked.connect(self.map_requested)
         self.history_button = self._button("Queries of before (Alt+Down)", "Queries of before")
         self.history_button.clicked.connect(self.open_history)
         self.record_button = self._button("Record a sound (R)", "Record a sound from the microphone")
@@ -113,10 +117,11 @@ class SearchBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 8, 8, 4)
         row.setSpacing(4)
-        for button in (self.library_button, self.menu_button):
+        for button in (self.library_button, self.map_button, self.menu_button):
             button.setFixedHeight(42)  # of the field with one line, so that they stand in the middle of it
         row.addWidget(self.library_button, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(column, 1)
+        row.addWidget(self.map_button, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setFocusProxy(self.box)
         theme.changed.connect(self._dress)
@@ -455,6 +460,7 @@ class SearchBar(QWidget):
 
     def _dress(self) -> None:
         self.library_button.setIcon(self._theme.icon("library", "muted"))
+        self.map_button.setIcon(self._theme.icon("map", "muted"))
         self.menu_button.setIcon(self._theme.icon("menu", "muted"))
         self.clear_button.setIcon(self._theme.icon("close", "muted"))
         self.history_button.setIcon(self._theme.icon("search", "muted"))

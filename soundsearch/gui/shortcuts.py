@@ -28,6 +28,8 @@ SHORTCUTS = (
     ("Alt+←  Alt+→", "Earlier and later queries"),
     ("Ctrl+C", "Copy the selected clips as files"),
     ("Ctrl+B", "Show or hide the library"),
+    ("Ctrl+M", "Map or list"),
+    ("+  −  0  on the map", "Nearer, farther, all of it"),
     ("Ctrl+O", "Add a folder"),
     ("F5", "Look for new and changed sounds"),
     ("Ctrl+T", "Train on your sounds"),
