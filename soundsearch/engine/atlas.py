@@ -163,13 +163,14 @@ def _main_directions(vectors: FloatArray) -> FloatArray:
     main = axes[:, ::-1][:, :2]
     main = main * np.where(main[np.abs(main).argmax(axis=0), np.arange(main.shape[1])] < 0, -1, 1)
     places: FloatArray = (centred @ main).astype(np.float32)
-    return places if places.shape[1] == 2 else np.pad(places, ((0, 0), (0, 1)))
+    return places
 
 
 def _framed(places: Any) -> FloatArray:
-    """Centred, and scaled alike in both directions so that all but a few far ones lie within the unit square."""
+    """Centred, its longer side across, scaled so that all but a few far ones lie within the unit square."""
     if not len(places):
         return np.zeros((0, 2), np.float32)
+    places = _main_directions(np.asarray(places, np.float32))
     low, high = np.quantile(places, [0.002, 0.998], axis=0)
     reach = max(float((high - low).max()) / 2, 1e-9)
     framed: FloatArray = ((places - (low + high) / 2) / reach).clip(-1, 1).astype(np.float32)

@@ -136,7 +136,7 @@ class Center(QWidget):
 
     def show_map(self, wanted: bool) -> None:
         """The map in place of the list, or the list again; the keyboard goes with it."""
-        had_keyboard = self._stack.currentWidget().isAncestorOf(self.focusWidget() or self.search_bar)
+        had_keyboard = self._stack.isAncestorOf(self.focusWidget() or self.search_bar)
         self._map_wanted = wanted
         self._show()
         if had_keyboard:

@@ -155,13 +155,13 @@ class MainWindow(QMainWindow):
             ("Enter", self.listening.play_current),
             ("L", self.player.loop_button.toggle),
         ):
-            bind_in((results, wave), keys, act)
+            bind_in((results, wave, self.center.map.view), keys, act)
         region = self.player.region_bar
         for keys, of_clip, of_region in (
             ("S", clips.find_similar, region.search),
             ("Ctrl+C", clips.copy_files, region.copy),
         ):
-            bind_in((results,), keys, of_clip)
+            bind_in((results, self.center.map.view), keys, of_clip)
             bind_in((wave,), keys, partial(lambda one, other: (one if wave.region else other)(), of_region, of_clip))
         for keys, rows in (("Up", -1), ("Down", 1)):
             bind_in((wave,), keys, partial(results.step, rows))

@@ -23,11 +23,13 @@ class Camera:
     size: QSizeF  # of the screen, logical pixels
     centre: tuple[float, float] = (0.0, 0.0)  # in map units
     zoom: float = 1.0  # 1 shows the whole map
+    extent: tuple[float, float] = (1.0, 1.0)  # how far the map reaches from 0 to the sides, and up and down
 
     @property
     def scale(self) -> float:
         """Logical pixels for a map unit."""
-        return max(1.0, min(self.size.width(), self.size.height())) / 2 * MARGIN * self.zoom
+        room = min(self.size.width() / self.extent[0], self.size.height() / self.extent[1])
+        return max(1.0, room) / 2 * MARGIN * self.zoom
 
     def to_screen(self, places: FloatArray) -> FloatArray:
         """Logical pixels (n, 2) of places (n, 2)."""
@@ -55,6 +57,14 @@ class Camera:
         now = nearer.to_map(about)
         x, y = nearer.centre[0] + fixed[0] - now[0], nearer.centre[1] + fixed[1] - now[1]
         return replace(nearer, centre=(min(1.0, max(-1.0, x)), min(1.0, max(-1.0, y))))
+
+
+def extent(places: FloatArray) -> tuple[float, float]:
+    """How far places (n, 2) reach to the sides, and up and down; not less than a tenth."""
+    if not len(places):
+        return 1.0, 1.0
+    across, up = np.abs(places).max(axis=0).clip(min=0.1)
+    return float(across), float(up)
 
 
 def radius(n_visible: int, zoom: float) -> float:

@@ -40,7 +40,7 @@ class Legend(QWidget):
         self._names: tuple[str, ...] = ()
         self._shades: Colors = np.empty(0, np.uint32)
         self._ends: tuple[str, str] | None = None
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setAccessibleName("Legend of the map")

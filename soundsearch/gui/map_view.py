@@ -100,6 +100,7 @@ class MapView(QWidget):
         self._selected, self._current, self._hovered = np.empty(0, np.int64), None, None
         self._colors = np.full(len(shown), 0xFF808080, np.uint32)
         self._raised = np.empty(0, np.int64)
+        self._camera = replace(self._camera, extent=map_canvas.extent(shown.places))
         self._describe()
         self._redraw()
 
@@ -125,7 +126,7 @@ class MapView(QWidget):
 
     def fit(self) -> None:
         """Show the whole map."""
-        self._camera = Camera(self._camera.size)
+        self._camera = replace(self._camera, centre=(0.0, 0.0), zoom=1.0)
         self._redraw()
 
     def zoom(self, factor: float, about: QPointF | None = None) -> None:
@@ -150,14 +151,15 @@ class MapView(QWidget):
         reach = map_canvas.radius(len(self._screen), self._camera.zoom) + 3
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(tokens.color("text"), 1.5))
-        for row in self._on_screen(self._selected):
+        for row in self._on_screen(self._selected[self._selected != self._current]):
             painter.drawEllipse(self._at(row), reach, reach)
         if self._current is not None:
             painter.setPen(QPen(tokens.color("accent"), 2.5))
             painter.drawEllipse(self._at(self._current), reach + 2, reach + 2)
         if self._hovered is not None:
-            painter.setPen(QPen(tokens.color("text"), 2))
-            painter.drawEllipse(self._at(self._hovered), reach + 1, reach + 1)
+            if self._hovered != self._current:
+                painter.setPen(QPen(tokens.color("text"), 2))
+                painter.drawEllipse(self._at(self._hovered), reach + 1, reach + 1)
             self._draw_label(painter, self._at(self._hovered))
         if self._lasso:
             soft = QColor(tokens.color("accent"))

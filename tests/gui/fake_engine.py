@@ -21,6 +21,8 @@ from soundsearch.records import (
     Collection,
     Failure,
     Folder,
+    Grouping,
+    LibraryMap,
     LibraryStatus,
     MarkClips,
     ModelInfo,
@@ -232,6 +234,14 @@ class FakeEngine:
         named = tuple(name for name, ids in self.collections.items() if clip_id in ids)
         return ClipDetails(clip, tags, named, tuple(c for c in self.clips.values() if c.id != clip_id)[:4])
 
+    def map(self) -> LibraryMap:
+        """A spiral, on which neighbours in the list are neighbours."""
+        ids = np.array(sorted(self.clips), np.int64)
+        turn = np.linspace(0, 12, len(ids))
+        places = np.stack([np.cos(turn) * turn / 12, np.sin(turn) * turn / 12], axis=1).astype(np.float32)
+        groups = Grouping(("Drums", "Field", "Others"), (ids % 3).astype(np.uint8))
+        return LibraryMap(ids, places, (ids * 20 % 256).astype(np.uint8), groups, groups, groups)
+
     def _answer(self, number: int, request: m.Request) -> m.Message:
         match request:
             case m.Search():
@@ -296,6 +306,9 @@ class FakeEngine:
                 return m.Reply(number, str(PurePath(path).parent))
             case m.LocateRoot(_, to):
                 return m.Reply(number, to)
+            case m.DrawMap():
+                self._tell(m.Reply(number, number))
+                return m.JobDone(number, self.map())
             case m.Scan() | m.DownloadModel() | m.StartTraining():
                 return m.Reply(number, number)
             case _:
