@@ -33,7 +33,7 @@ class SearchBar(QWidget):
     Signals:
         search_requested (Search): The query is another one; typing is gathered for 150 ms.
         list_entered: The user wants to go to the results.
-        menu_requested, library_requested: The buttons beside the field.
+        menu_requested, library_requested, map_requested: The buttons beside the field.
         record_requested: The button in the field: record from the microphone, or stop.
     """
 
