@@ -10,6 +10,7 @@ from PySide6.QtGui import QImage, QPainter
 
 from soundsearch.audio.overview import Bars
 from soundsearch.audio.peaks import Peaks
+from soundsearch.gui.oklch import to_rgb
 from soundsearch.records import FloatArray
 
 # Hue in degrees of OKLCH: low sounds warm amber, the middle green-teal, high cool blue.
@@ -23,27 +24,10 @@ PLAYED_OPACITY = 0.4
 
 @lru_cache(maxsize=2)
 def ramp(is_dark: bool) -> npt.NDArray[np.uint8]:
-    """The colours of sound, shape (256 brightness, LEVELS, 3), RGB.
-
-    Source: Björn Ottosson, "A perceptual color space for image processing" (OKLab), 2020.
-    """
-    hue = np.radians(np.linspace(LOW_HUE, HIGH_HUE, 256))[:, None]
+    """The colours of sound, shape (256 brightness, LEVELS, 3), RGB."""
+    hue = np.linspace(LOW_HUE, HIGH_HUE, 256)[:, None]
     lightness = np.linspace(QUIET_LIGHTNESS[is_dark], LOUD_LIGHTNESS[is_dark], LEVELS)[None, :]
-    a, b = CHROMA * np.cos(hue), CHROMA * np.sin(hue)
-    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    linear = np.stack(
-        [
-            4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
-            -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
-            -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short,
-        ],
-        axis=-1,
-    ).clip(0, 1)
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    colors: npt.NDArray[np.uint8] = np.rint(srgb * 255).astype(np.uint8)
-    return colors
+    return to_rgb(lightness, CHROMA, hue)
 
 
 def draw(peaks: Peaks, width: int, height: int, is_dark: bool, bar: int = 2, gap: int = 1) -> QImage:
