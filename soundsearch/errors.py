@@ -38,6 +38,10 @@ class PlaybackError(SoundSearchError):
     """There is no sound output, or it went away."""
 
 
+class RecordingError(SoundSearchError):
+    """Nothing can be recorded."""
+
+
 class SettingsError(SoundSearchError):
     """A setting or an option has a value that cannot be used."""
 

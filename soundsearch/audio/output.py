@@ -26,7 +26,7 @@ GONE = PlaybackError("The sound output went away.", "Connect it again, then pres
 
 def devices() -> list[str]:
     """Return the names of the sound outputs, as they were when PortAudio looked; none when there is no PortAudio."""
-    library = _library()
+    library = portaudio()
     if library is None:
         return []
     try:
@@ -35,7 +35,7 @@ def devices() -> list[str]:
         return []
 
 
-def _library() -> ModuleType | None:
+def portaudio() -> ModuleType | None:
     """sounddevice, whose import fails where there is no PortAudio."""
     try:
         import sounddevice
@@ -67,7 +67,7 @@ class Output:
         self._wanted_latency_s = latency_s
         self._error: PlaybackError | None = None
         self._starting: float | None = None  # since when
-        self._library = _library()
+        self._library = portaudio()
         self._stream: Any = None
         self._mixer = Mixer(USUAL_RATE)
         self._rate = 0

@@ -14,11 +14,12 @@ from soundsearch.gui.draft import Draft
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.map_page import MapPage
 from soundsearch.gui.pages import NoticeBar, StatePage, SuggestionRow
+from soundsearch.gui.recording import RecordingStrip
 from soundsearch.gui.result_model import ResultModel
 from soundsearch.gui.results import ResultsView
 from soundsearch.gui.search_bar import SearchBar
 from soundsearch.gui.theme import Theme
-from soundsearch.records import Folder, LibraryStatus, Ranking
+from soundsearch.records import Clip, Folder, LibraryStatus, MarkClips, Ranking
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Center(QWidget):
         self._is_first_scan = False
         self.search_bar = SearchBar(theme)
         self.notices = NoticeBar(theme)
+        self.recording = RecordingStrip(theme)
         self.suggestions = SuggestionRow()
         self.suggestions.hide()
         self.remark = QLabel()
@@ -70,7 +72,7 @@ class Center(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.search_bar, self.remark, self.suggestions, self.notices):
+        for widget in (self.search_bar, self.recording, self.remark, self.suggestions, self.notices):
             column.addWidget(widget)
         column.addWidget(self._stack, 1)
         self._slow = QTimer(self, singleShot=True, interval=SLOW_MS)
@@ -88,6 +90,9 @@ class Center(QWidget):
         bridge.failed.connect(self._request_failed)
         bridge.changed.connect(self.refresh)
         bridge.folders_known.connect(self._take_folders)
+        bridge.tags_known.connect(lambda tags: self._know(tags=tuple(tag.label for tag in tags)))
+        bridge.collections_known.connect(lambda known: self._know(collections=tuple(c.name for c in known)))
+        self.results.rated.connect(self._rate)
         bridge.model_ready.connect(self._take_model)
         bridge.model_used.connect(self._model_changed)
         bridge.root_removed.connect(lambda _: self.refresh())
@@ -191,7 +196,13 @@ class Center(QWidget):
             for root in roots
             if folder.path.startswith(root) and folder.path != root
         }
-        self.search_bar.know(replace(self.search_bar.vocabulary, folders=tuple(sorted(below))))
+        self._know(folders=tuple(sorted(below)))
+
+    def _know(self, **words: tuple[str, ...]) -> None:
+        self.search_bar.know(replace(self.search_bar.vocabulary, **words))
+
+    def _rate(self, clips: tuple[Clip, ...], stars: int) -> None:
+        self._bridge.organise(MarkClips(tuple(clip.id for clip in clips), rating=stars))
 
     def _request_failed(self, message: str, hint: str) -> None:
         if self._status is None:

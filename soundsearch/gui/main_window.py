@@ -19,6 +19,7 @@ from soundsearch.gui.notices import Notices
 from soundsearch.gui.pages import FirstRun
 from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.preferences import Preferences
+from soundsearch.gui.recording import Recording
 from soundsearch.gui.regions import Regions
 from soundsearch.gui.shortcuts import bind, bind_in
 from soundsearch.gui.status_line import StatusLine
@@ -68,6 +69,7 @@ class MainWindow(QMainWindow):
         self.library_commands = LibraryCommands(
             bridge, self.center, self.status_line, self.notices, self.training, preferences, theme, self
         )
+        self.recording = Recording(self.center.recording, preferences.recordings, self)
         self._drops = DropTarget(self, bridge, self.center, self.first_run, self.notices, self.status_line)
         self._connect()
         self._make_shortcuts()
@@ -109,6 +111,10 @@ class MainWindow(QMainWindow):
         self.player.errands.failed.connect(lambda error: self.status_line.tell(str(error)))
         self.listening.told.connect(self.status_line.tell)
         center.add_requested.connect(self.add_folder)
+        center.search_bar.record_requested.connect(self.recording.toggle)
+        self.recording.began.connect(self._audition.stop)
+        self.recording.recorded.connect(lambda path: center.search_bar.add_sounds((path,)))
+        self.recording.ended.connect(center.results.setFocus)
         center.search_bar.menu_requested.connect(library.open_main_menu)
         center.search_bar.library_requested.connect(self.regions.toggle_panel)
         center.search_bar.map_requested.connect(self.toggle_map)
@@ -154,6 +160,7 @@ class MainWindow(QMainWindow):
             ("Return", self.listening.play_current),
             ("Enter", self.listening.play_current),
             ("L", self.player.loop_button.toggle),
+            ("R", self.recording.toggle),
         ):
             bind_in((results, wave, self.center.map.view), keys, act)
         region = self.player.region_bar
@@ -225,6 +232,7 @@ class MainWindow(QMainWindow):
         if not self._silent:
             self._save()
         self.training.close()
+        self.recording.close()
         self.hide()
         self.player.errands.close()
         self._audition.close()

@@ -14,12 +14,19 @@ log = logging.getLogger(__name__)
 
 
 class Preferences:
-    """The user's choices in `settings.toml`, and the window's own in `window.ini`, both in the data folder."""
+    """The user's choices in `settings.toml`, and the window's own in `window.ini`, both in the data folder.
+
+    Attributes:
+        window: What only Qt reads.
+        regions: Where the files of regions that were dragged out are.
+        recordings: Where recordings from the microphone are kept.
+    """
 
     def __init__(self, places: Places) -> None:
         """Read them; what cannot be read is told by `trouble` and replaced by the defaults."""
         self._path = places.settings
-        self.regions = places.regions  # where the files of regions that were dragged out are
+        self.regions = places.regions
+        self.recordings = places.data_dir / "recordings"
         self.trouble: SettingsError | None = None
         self._mine: dict[str, Any] = {}  # changed by the window; the engine writes the model into the same file
         self.window = QSettings(str(places.data_dir / "window.ini"), QSettings.Format.IniFormat)
