@@ -307,6 +307,43 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposedTag:
+    """A tag that a model proposes for a clip. `score` is calibrated: 0.5 means that about half of such are right."""
+
+    label: str
+    score: float
+    accepted: bool  # whether it is above the bar of its label
+
+
+@dataclass(frozen=True, slots=True)
+class ClipProposals:
+    """What is proposed for one clip, in order of score; what it has, or what was refused for it, is not among it."""
+
+    clip_id: int
+    path: str
+    tags: tuple[ProposedTag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TagProposals:
+    """What is proposed for the clips of some folders. Nothing is stored before it is applied."""
+
+    label_set: str
+    clips: tuple[ClipProposals, ...]
+    summary: tuple[tuple[str, int], ...]  # labels that describe the whole, with the clips that would get them
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSet:
+    """A set of labels that can be proposed."""
+
+    name: str  # "ucs", "audioset", "music", "form", or the path of a text file
+    title: str
+    labels: int
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TagCount:
     """A tag with the number of sounds that have it, and who gave it to them."""
 

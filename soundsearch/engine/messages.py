@@ -100,6 +100,29 @@ class StartTraining:
 
 
 @dataclass(frozen=True, slots=True)
+class ListLabelSets:
+    """Answered with a tuple of `LabelSet`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeTags:
+    """Starts a job whose result is a `TagProposals` for the clips below these folders, or for these clips."""
+
+    label_set: str
+    folders: tuple[str, ...] = ()
+    clip_ids: tuple[int, ...] = ()
+    bar: float = 0.5  # accepted from this score on
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyTags:
+    """Stores what was accepted, and remembers what was refused, in one step that can be undone: `Organised`."""
+
+    accepted: tuple[tuple[int, tuple[tuple[str, float], ...]], ...]  # clip id, labels with scores
+    refused: tuple[tuple[int, tuple[str, ...]], ...] = ()  # clip id, labels
+
+
+@dataclass(frozen=True, slots=True)
 class DrawMap:
     """Starts a job whose result is a `LibraryMap`: the saved one brought up to date, or one drawn `anew`."""
 
@@ -221,6 +244,9 @@ Request = (
     | PreviewTraining
     | StartTraining
     | DrawMap
+    | ListLabelSets
+    | ProposeTags
+    | ApplyTags
     | RemoveRoot
     | Organise
     | Undo
