@@ -116,8 +116,12 @@ class ProposeTags:
 
 @dataclass(frozen=True, slots=True)
 class ApplyTags:
-    """Stores what was accepted, and remembers what was refused, in one step that can be undone: `Organised`."""
+    """Stores what was accepted, and remembers what was refused, in one step that can be undone.
 
+    Answered with an `Organised` once all of it is done; others may be answered before.
+    """
+
+    label_set: str  # as it was proposed from
     accepted: tuple[tuple[int, tuple[tuple[str, float], ...]], ...]  # clip id, labels with scores
     refused: tuple[tuple[int, tuple[str, ...]], ...] = ()  # clip id, labels
 
