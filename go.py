@@ -55,6 +55,9 @@ TEST_PROGRAMS = {
     "pulseaudio": "pulseaudio",
     "parec": "pulseaudio-utils",
     "openssl": "openssl",
+    "ffprobe": "ffmpeg",
+    "exiftool": "libimage-exiftool-perl",
+    "mediainfo": "mediainfo",
 }
 PULSE_PLUGIN = "*/alsa-lib/libasound_module_pcm_pulse.so"
 

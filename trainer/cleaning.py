@@ -9,12 +9,11 @@ import unicodedata
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
+from soundsearch.settings import resource
 from trainer.data import shown
 from trainer.vocabulary import Unit, Vocabulary, is_english, vocabulary, words_of
 
-UCS = Path(__file__).with_name("ucs.csv")
 LONGEST_CODE = 5  # letters of a vendor's mark in capitals: "SND", "KSHMR"
 _EDGE, _END = r"(?<![^\W_])", r"(?![^\W_])"  # an underscore does not belong to a word
 _NOTE = r"[A-G] (?: \# | b | ♯ | ♭ | s(?=m) | [ _-]?sharp | [ _-]?flat )?"
@@ -188,8 +187,7 @@ def _ucs() -> dict[str, tuple[str, str]]:
 
     Source: Universal Category System 8.2.1, universalcategorysystem.com.
     """
-    with UCS.open(encoding="utf-8", newline="") as file:
-        return {
-            row["id"]: (row["category"].lower(), "" if row["subcategory"] == "MISC" else row["subcategory"].lower())
-            for row in csv.DictReader(file)
-        }
+    with resource("labels/ucs.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["id"]]
+    subs = {row["id"]: row["label"].removeprefix(row["parent"]).strip() for row in rows}
+    return {row["id"]: (row["parent"], "" if subs[row["id"]] == "misc" else subs[row["id"]]) for row in rows}
