@@ -164,7 +164,7 @@ def ffprobe(path: Path) -> str:
 
 
 def exiftool(path: Path) -> str:
-    return subprocess.run(["exiftool", "-a", path], capture_output=True, check=True).stdout.decode()
+    return subprocess.run(["exiftool", "-a", path], capture_output=True, check=True).stdout.decode("utf-8", "replace")
 
 
 def mediainfo(path: Path) -> str:
