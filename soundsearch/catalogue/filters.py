@@ -68,7 +68,10 @@ def _conditions(wanted: Filter) -> list[tuple[str, list[Any]]]:
         [_fold(tag) for tag in wanted.tags],
         copies=2,
     )
-    any_of("instr(folder, ?)", [_fold(name.replace("\\", "/").strip("/")) for name in wanted.folders])
+    if wanted.folders:  # of a root the whole path, of a folder below it any part
+        either = "instr(folder, ?) OR root_id IN (SELECT id FROM roots WHERE path = ?)"
+        values = [(_fold(name.replace("\\", "/").strip("/")), os.fsencode(name)) for name in wanted.folders]
+        found.append(("(" + " OR ".join([either] * len(values)) + ")", [value for pair in values for value in pair]))
     any_of("extension = ?", wanted.types)
     any_of("sample_rate = ?", wanted.sample_rates)
     any_of("channels = ?", wanted.channels)

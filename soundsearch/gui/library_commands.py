@@ -10,14 +10,13 @@ from soundsearch.gui import menus
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
 from soundsearch.gui.dialogs import FailureList, ShortcutSheet
-from soundsearch.gui.file_exchange import reveal
 from soundsearch.gui.menus import SEPARATOR, Item
 from soundsearch.gui.notices import Notices
 from soundsearch.gui.preferences import Preferences
 from soundsearch.gui.status_line import StatusLine
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.training import Training
-from soundsearch.records import ModelInfo, Root
+from soundsearch.records import ModelInfo
 
 
 class LibraryCommands(QObject):
@@ -88,16 +87,6 @@ class LibraryCommands(QObject):
         self._center.results.set_compact(compact)
 
     # -- menus
-
-    def open_root_menu(self, root: Root, at: QPoint) -> None:
-        """What can be done with a root; `at` is on the screen."""
-        items = menus.root_items(
-            root,
-            lambda: self._bridge.scan(root.path),
-            lambda: reveal(root.path),
-            lambda: self._notices.confirm_removal(root),
-        )
-        menus.build(items, self._theme, self._window).popup(at)
 
     def open_model_menu(self) -> None:
         """The models, above their button in the status line."""

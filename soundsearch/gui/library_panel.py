@@ -1,76 +1,215 @@
-"""The side panel: the folders that are searched, and what is wrong with them."""
+"""The side panel: folders, collections, tags and saved searches, and what is wrong with the library."""
 
 from pathlib import PurePath
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QScrollArea,
-    QSizePolicy,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QPoint, QSettings, QSize, Qt, Signal, SignalInstance
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from soundsearch.catalogue.query import parse_parts
+from soundsearch.errors import QueryError
 from soundsearch.gui import wording
 from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.labels import label
+from soundsearch.gui.panel_rows import ROW_WIDTH, PanelRow, Section
 from soundsearch.gui.theme import Theme
-from soundsearch.records import LibraryStatus, Root
+from soundsearch.records import Collection, LibraryStatus, Root, SavedSearch, TagCount
 
-PANEL_WIDTH = 220
+PANEL_WIDTH = ROW_WIDTH
+FEW_TAGS, MANY_TAGS = 12, 400  # shown at first, and when all are asked for
 
 
 class LibraryPanel(QFrame):
-    """Roots with their state, and the way to the files that could not be read.
+    """What the library is divided into. A line that is pressed narrows the query to it, or no longer.
 
     Signals:
         add_requested: A folder should be chosen.
         scan_requested: All folders should be brought up to date.
-        root_menu_requested (Root, QPoint): A root's menu, where on the screen.
-        failures_requested: The list of unreadable files.
+        failures_requested, missing_requested: The lists of files that cannot be read, and of those that vanished.
+        filter_requested (str, str): Name and value of a filter of the query language.
+        search_requested (SavedSearch): This query should be asked again.
+        collection_requested: A new one should be made.
+        rows_dropped (str): The selected clips should join this collection.
+        save_search_requested: The present query should be saved.
+        root_menu_requested (Root, QPoint), collection_menu_requested (str, QPoint), tag_menu_requested (str, QPoint),
+        search_menu_requested (SavedSearch, QPoint): A line's menu, where on the screen.
     """
 
     add_requested = Signal()
     scan_requested = Signal()
-    root_menu_requested = Signal(object, QPoint)
     failures_requested = Signal()
+    missing_requested = Signal()
+    filter_requested = Signal(str, str)
+    search_requested = Signal(object)
+    collection_requested = Signal()
+    rows_dropped = Signal(str)
+    save_search_requested = Signal()
+    root_menu_requested = Signal(object, QPoint)
+    collection_menu_requested = Signal(str, QPoint)
+    tag_menu_requested = Signal(str, QPoint)
+    search_menu_requested = Signal(object, QPoint)
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, results: QWidget, parent: QWidget | None = None) -> None:
+        """`results` is the list whose rows may be dropped on collections."""
         super().__init__(parent)
         self.setObjectName("panel")
-        self._theme = theme
-        self._rows: dict[str, RootRow] = {}
-        heading = QLabel("Library")
-        heading.setProperty("role", "heading")
-        self.add_button = self._button("Add a folder (Ctrl+O)", "Add a folder")
-        self.add_button.clicked.connect(self.add_requested)
+        self._theme, self._results = theme, results
+        self._tags: tuple[TagCount, ...] = ()
+        self._all_tags = False
+        self._query = ""
         self.scan_button = self._button("Look for new and changed sounds (F5)", "Scan all folders")
         self.scan_button.clicked.connect(self.scan_requested)
-        top = QHBoxLayout()
-        top.setSpacing(0)
-        top.addWidget(heading, 1)
-        top.addWidget(self.scan_button)
-        top.addWidget(self.add_button)
-        top.setContentsMargins(12, 12, 4, 4)
+        self.add_button = self._button("Add a folder (Ctrl+O)", "Add a folder")
+        self.add_button.clicked.connect(self.add_requested)
+        self.collect_button = self._button("New collection", "New collection")
+        self.collect_button.clicked.connect(self.collection_requested)
+        self.save_button = self._button("Save this search (Ctrl+S)", "Save this search")
+        self.save_button.clicked.connect(self.save_search_requested)
+        self.folders = Lines(Section("Folders", theme, self.scan_button, self.add_button))
+        self.collections = Lines(
+            Section("Collections", theme, self.collect_button), "Drop rows here to keep them together."
+        )
+        self.tags = Lines(Section("Tags", theme), "T gives a tag to what is selected.")
+        self.searches = Lines(Section("Saved searches", theme, self.save_button), "Ctrl+S keeps the present query.")
+        self._more = PanelRow(theme, "menu")
+        self._more.setCheckable(False)
+        self._more.clicked.connect(self._show_all_tags)
+        self.tags.section.rows.addWidget(self._more)
+        self._failed = self._note(self.failures_requested)
+        self._missing = self._note(self.missing_requested)
+        self._lay_out()
+        self.setMinimumWidth(160)
+        self.show_tags(())
+        theme.changed.connect(self._dress)
+        self._dress()
 
-        self._list = QVBoxLayout()
-        self._list.setContentsMargins(4, 0, 4, 0)
-        self._list.setSpacing(0)
-        self._failed = QPushButton()
-        self._failed.setProperty("role", "note")
-        self._failed.clicked.connect(self.failures_requested)
-        self._missing = QLabel()
-        self._missing.setProperty("tone", "muted")
-        self._missing.setWordWrap(True)
-        self._missing.setContentsMargins(6, 0, 0, 0)
+    def sizeHint(self) -> QSize:
+        """A narrow column."""
+        return QSize(PANEL_WIDTH, 400)
+
+    def show_status(self, status: LibraryStatus) -> None:
+        """Bring the roots up to date."""
+        names = _short_names([root.path for root in status.roots])
+        rows = {root.path: self.folders.row(root.path) or self._root_row(root.path) for root in status.roots}
+        for root in status.roots:
+            self._show_root(rows[root.path], root, names[root.path])
+        self.folders.fill(rows)
+        self._failed.setText(f"{wording.count(status.failed, 'file')} cannot be read")
+        self._failed.setVisible(status.failed > 0)
+        self._missing.setText(f"{wording.count(status.missing, 'clip')} missing")
+        self._missing.setVisible(status.missing > 0)
+        self._mark()
+
+    def show_collections(self, collections: tuple[Collection, ...]) -> None:
+        """Bring the collections up to date."""
+        rows = {}
+        for collection in collections:
+            name = collection.name
+            rows[name] = self.collections.row(name) or self._collection_row(name)
+            rows[name].show_line(name, f"{collection.clips:,}", tip=display_name(name))
+        self.collections.fill(rows)
+        self._mark()
+
+    def show_tags(self, tags: tuple[TagCount, ...]) -> None:
+        """Bring the tags up to date, the most frequent first."""
+        self._tags = tags
+        rows = {}
+        for tag in tags[: MANY_TAGS if self._all_tags else FEW_TAGS]:
+            by = ", ".join(wording.TAG_SOURCES.get(source, source) for source in tag.sources)
+            rows[tag.label] = self.tags.row(tag.label) or self._tag_row(tag.label)
+            rows[tag.label].show_line(tag.label, f"{tag.clips:,}", tip=f"{display_name(tag.label)}\nGiven by {by}")
+        self.tags.fill(rows)
+        self._more.show_line("Fewer tags" if self._all_tags else f"All {len(tags):,} tags")
+        self._more.setVisible(len(tags) > FEW_TAGS)
+        self.tags.section.rows.removeWidget(self._more)
+        self.tags.section.rows.addWidget(self._more)
+        self._mark()
+
+    def show_searches(self, searches: tuple[SavedSearch, ...]) -> None:
+        """Bring the saved searches up to date; one that was changed is another one, and gets a line of its own."""
+        rows = {repr(search): self.searches.row(repr(search)) or self._search_row(search) for search in searches}
+        for search, row in zip(searches, rows.values(), strict=True):
+            row.show_line(search.name, tip=display_name(search.text))
+        self.searches.fill(rows)
+
+    def show_query(self, text: str) -> None:
+        """Mark the lines that the present query is narrowed to."""
+        self._query = text
+        self._mark()
+
+    def save(self, window: QSettings) -> None:
+        """Remember which sections are open."""
+        for lines in self._lists():
+            window.setValue(f"sections/{lines.key}", lines.section.is_open)
+
+    def restore(self, window: QSettings) -> None:
+        """Open the sections that were open."""
+        for lines in self._lists():
+            lines.section.set_open(str(window.value(f"sections/{lines.key}", True)).lower() == "true")
+
+    def _lists(self) -> tuple["Lines", ...]:
+        return self.folders, self.collections, self.tags, self.searches
+
+    def _filter_row(self, icon: str, name: str, value: str) -> PanelRow:
+        row = PanelRow(self._theme, icon)
+        row.setProperty("filter", (name, value))
+        row.clicked.connect(lambda: self.filter_requested.emit(name, value))
+        return row
+
+    def _root_row(self, path: str) -> PanelRow:
+        row = self._filter_row("folder", "folder", path)
+        row.menu_requested.connect(lambda at: self.root_menu_requested.emit(row.property("root"), at))
+        return row
+
+    def _collection_row(self, name: str) -> PanelRow:
+        row = self._filter_row("collection", "in", name)
+        row.takes_rows_of(self._results)
+        row.rows_dropped.connect(lambda: self.rows_dropped.emit(name))
+        row.menu_requested.connect(lambda at: self.collection_menu_requested.emit(name, at))
+        return row
+
+    def _tag_row(self, name: str) -> PanelRow:
+        row = self._filter_row("tag", "tag", name)
+        row.menu_requested.connect(lambda at: self.tag_menu_requested.emit(name, at))
+        return row
+
+    def _search_row(self, search: SavedSearch) -> PanelRow:
+        row = PanelRow(self._theme, "bookmark")
+        row.clicked.connect(lambda: self.search_requested.emit(search))
+        row.menu_requested.connect(lambda at: self.search_menu_requested.emit(search, at))
+        return row
+
+    def _show_root(self, row: PanelRow, root: Root, name: str) -> None:
+        row.setProperty("root", root)
+        tip = display_name(root.path)
+        if root.online:
+            row.show_line(name, f"{root.clips:,}", icon="folder", tip=tip)
+        else:
+            tip = f"{tip}\nOffline: its clips come back when it can be reached"
+            row.show_line(name, "offline", icon="folder-offline", token="warn", faded=True, tip=tip)
+        state = "" if root.online else ", offline"
+        row.setAccessibleName(f"{display_name(name)}, {wording.count(root.clips, 'clip')}{state}")
+
+    def _mark(self) -> None:
+        try:
+            wanted = {(part.kind, part.value.casefold()) for part in parse_parts(self._query) if not part.is_excluded}
+        except QueryError:  # still being typed
+            wanted = set()
+        for lines in (self.folders, self.collections, self.tags):
+            for row in lines.all():
+                name, value = row.property("filter")
+                row.setChecked((name, value.casefold()) in wanted)
+
+    def _show_all_tags(self) -> None:
+        self._all_tags = not self._all_tags
+        self.show_tags(self._tags)
+
+    def _lay_out(self) -> None:
         content = QWidget()
         inside = QVBoxLayout(content)
-        inside.setContentsMargins(0, 0, 0, 0)
-        inside.addLayout(self._list)
+        inside.setContentsMargins(0, 8, 0, 0)
+        inside.setSpacing(4)
+        for lines in self._lists():
+            inside.addWidget(lines.section)
         inside.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidget(content)
@@ -81,42 +220,21 @@ class LibraryPanel(QFrame):
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 8)
         outside.setSpacing(0)
-        outside.addLayout(top)
         outside.addWidget(scroll, 1)
-        notes = QVBoxLayout()
+        notes = QHBoxLayout()
         notes.setContentsMargins(6, 4, 8, 0)
-        notes.addWidget(self._missing)
-        notes.addWidget(self._failed, 0, Qt.AlignmentFlag.AlignLeft)
+        column = QVBoxLayout()
+        for note in (self._missing, self._failed):
+            column.addWidget(note, 0, Qt.AlignmentFlag.AlignLeft)
+        notes.addLayout(column)
         outside.addLayout(notes)
-        self.setMinimumWidth(160)
-        theme.changed.connect(self._dress)
-        self._failed.hide()
-        self._missing.hide()
-        self._dress()
 
-    def sizeHint(self) -> QSize:
-        """A narrow column."""
-        return QSize(PANEL_WIDTH, 400)
-
-    def show_status(self, status: LibraryStatus) -> None:
-        """Bring the roots up to date; rows that stay keep the keyboard."""
-        names = _short_names([root.path for root in status.roots])
-        gone = set(self._rows) - {root.path for root in status.roots}
-        for path in gone:
-            row = self._rows.pop(path)
-            self._list.removeWidget(row)
-            row.hide()
-            row.deleteLater()
-        for root in status.roots:
-            if root.path not in self._rows:
-                row = self._rows[root.path] = RootRow(self._theme)
-                row.menu_requested.connect(self.root_menu_requested)
-                self._list.addWidget(row)
-            self._rows[root.path].show_root(root, names[root.path])
-        self._failed.setText(f"{wording.count(status.failed, 'file')} cannot be read")
-        self._failed.setVisible(status.failed > 0)
-        self._missing.setText(f"{wording.count(status.missing, 'clip')} missing")
-        self._missing.setVisible(status.missing > 0)
+    def _note(self, signal: SignalInstance) -> QPushButton:
+        note = QPushButton()
+        note.setProperty("role", "note")
+        note.clicked.connect(signal)
+        note.hide()
+        return note
 
     def _button(self, tip: str, name: str) -> QToolButton:
         button = QToolButton()
@@ -128,93 +246,48 @@ class LibraryPanel(QFrame):
     def _dress(self) -> None:
         self.add_button.setIcon(self._theme.icon("folder-add", "muted", 16))
         self.scan_button.setIcon(self._theme.icon("refresh", "muted", 16))
+        for button in (self.collect_button, self.save_button):
+            button.setIcon(self._theme.icon("like", "muted", 16))
         self._failed.setIcon(self._theme.icon("warning", "warn", 16))
+        self._missing.setIcon(self._theme.icon("search", "muted", 16))
 
 
-class RootRow(QWidget):
-    """One root: icon, name, number of clips. Its menu opens by right click, the menu key, Enter or Space.
+class Lines:
+    """The lines of a section by key. A line that stays keeps the keyboard."""
 
-    Signals:
-        menu_requested (Root, QPoint)
-    """
+    def __init__(self, section: Section, empty: str = "") -> None:
+        self.section = section
+        self.key = section.heading.text().lower().replace(" ", "_")
+        self._rows: dict[str, PanelRow] = {}
+        self._empty: QLabel = label(empty, tone="muted", role="small")
+        self._empty.setContentsMargins(8, 0, 8, 0)
+        self._empty.setVisible(bool(empty))
+        section.rows.addWidget(self._empty)
 
-    menu_requested = Signal(object, QPoint)
+    def __getitem__(self, key: str) -> PanelRow:
+        return self._rows[key]
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self._root = Root("")
-        self._name = ""
-        self._hovered = False
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        theme.changed.connect(self.update)
+    def all(self) -> tuple[PanelRow, ...]:
+        """Every line, from top to bottom."""
+        return tuple(self._rows.values())
 
-    def sizeHint(self) -> QSize:
-        """One line."""
-        return QSize(PANEL_WIDTH, max(28, self.fontMetrics().height() + 12))
+    def fill(self, rows: dict[str, PanelRow]) -> None:
+        """Show these lines, in this order."""
+        for key in set(self._rows) - set(rows):
+            gone = self._rows[key]
+            self.section.rows.removeWidget(gone)
+            gone.hide()
+            gone.deleteLater()
+        if list(rows) != list(self._rows):
+            for row in rows.values():
+                self.section.rows.removeWidget(row)
+                self.section.rows.addWidget(row)
+        self._rows = rows
+        self._empty.setVisible(bool(self._empty.text()) and not rows)
 
-    def show_root(self, root: Root, name: str) -> None:
-        """Show a root under its short name."""
-        self._root, self._name = root, name
-        state = "" if root.online else ", offline"
-        self.setAccessibleName(f"{display_name(name)}, {wording.count(root.clips, 'clip')}{state}")
-        tip = display_name(root.path)
-        self.setToolTip(tip if root.online else f"{tip}\nOffline: its clips come back when it can be reached")
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Icon, name and count; amber where it is offline."""
-        painter = QPainter(self)
-        tokens, area = self._theme.tokens, self.rect()
-        if self._hovered:
-            painter.setBrush(tokens.color("raised"))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.drawRoundedRect(area, 4, 4)
-        icon = ("folder", "muted") if self._root.online else ("folder-offline", "warn")
-        pixmap = self._theme.pixmap(*icon, 16, self.devicePixelRatioF())
-        painter.drawPixmap(8, area.center().y() - 7, pixmap)
-        painter.setFont(self._theme.font(11))
-        count = f"{self._root.clips:,}" if self._root.online else "offline"
-        painter.setPen(tokens.color("muted" if self._root.online else "warn"))
-        right = area.adjusted(0, 0, -8, 0)
-        painter.drawText(right, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, count)
-        room = area.adjusted(32, 0, -16 - painter.fontMetrics().horizontalAdvance(count), 0)
-        painter.setFont(self._theme.font(13))
-        painter.setPen(tokens.color("text" if self._root.online else "muted"))
-        name = painter.fontMetrics().elidedText(display_name(self._name), Qt.TextElideMode.ElideMiddle, room.width())
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, name)
-        if self.hasFocus():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(tokens.color("accent"), 2))
-            painter.drawRoundedRect(area.adjusted(1, 1, -1, -1), 4, 4)
-
-    def enterEvent(self, event: object) -> None:
-        """Show that it can be pressed."""
-        self._hovered = True
-        self.update()
-
-    def leaveEvent(self, event: object) -> None:
-        """Back to rest."""
-        self._hovered = False
-        self.update()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Take the keyboard."""
-        self.setFocus(Qt.FocusReason.MouseFocusReason)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """The root's menu."""
-        self.menu_requested.emit(self._root, event.globalPos())
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter and Space open the menu too; arrows go from root to root."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.menu_requested.emit(self._root, self.mapToGlobal(self.rect().bottomLeft()))
-        elif event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
-            self.focusNextPrevChild(event.key() == Qt.Key.Key_Down)
-        else:
-            super().keyPressEvent(event)
+    def row(self, key: str) -> PanelRow | None:
+        """The line of a key, None if there is none yet."""
+        return self._rows.get(key)
 
 
 def _short_names(paths: list[str]) -> dict[str, str]:

@@ -16,7 +16,9 @@ from soundsearch.gui.library_commands import LibraryCommands
 from soundsearch.gui.library_panel import LibraryPanel
 from soundsearch.gui.listening import Listening
 from soundsearch.gui.notices import Notices
+from soundsearch.gui.organising import Organising
 from soundsearch.gui.pages import FirstRun
+from soundsearch.gui.panel_commands import PanelCommands
 from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.preferences import Preferences
 from soundsearch.gui.recording import Recording
@@ -35,7 +37,8 @@ class MainWindow(QMainWindow):
     """Everything the user sees.
 
     Its parts: `center` (query and results), `panel` (library), `player`, `status_line`, `first_run`, placed by
-    `regions`; what they do together: `listening`, `clip_commands`, `library_commands`, `notices`, `training`.
+    `regions`; what they do together: `listening`, `organising`, `clip_commands`, `panel_commands`,
+    `library_commands`, `notices`, `training`.
 
     Signals:
         first_painted: The window is on the screen.
@@ -55,7 +58,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST)
 
         self.center = Center(bridge, theme)
-        self.panel = LibraryPanel(theme)
+        self.panel = LibraryPanel(theme, self.center.results)
         self.player = PlayerBar(audition, theme, preferences.regions)
         self.status_line = StatusLine(bridge, theme)
         self.first_run = FirstRun(theme)
@@ -65,7 +68,9 @@ class MainWindow(QMainWindow):
         self.notices = Notices(bridge, self.center.notices, self.status_line, preferences, self)
         self.training = Training(bridge, theme, self.center.notices, self.status_line, self)
         self.listening = Listening(audition, self.center.results, self.player, preferences, theme, self)
-        self.clip_commands = ClipCommands(self.center, self.listening, self.status_line, theme, self)
+        self.organising = Organising(bridge, self.center, self.status_line, self)
+        self.clip_commands = ClipCommands(self.center, self.listening, self.organising, self.status_line, theme, self)
+        self.panel_commands = PanelCommands(bridge, self.panel, self.center, self.organising, self.notices, theme, self)
         self.library_commands = LibraryCommands(
             bridge, self.center, self.status_line, self.notices, self.training, preferences, theme, self
         )
@@ -82,6 +87,7 @@ class MainWindow(QMainWindow):
         self._bridge.start()
         self.center.start()
         self._bridge.list_models()
+        self._bridge.list_organisation()
 
     def silence(self) -> None:
         """For pictures: play nothing, offer nothing, and leave what is remembered as it was."""
@@ -125,7 +131,6 @@ class MainWindow(QMainWindow):
         self.first_run.choose_requested.connect(self.add_folder)
         self.panel.add_requested.connect(self.add_folder)
         self.panel.scan_requested.connect(library.scan_all)
-        self.panel.root_menu_requested.connect(library.open_root_menu)
         self.panel.failures_requested.connect(library.show_failures)
         self.status_line.model_menu_requested.connect(library.open_model_menu)
         self.training.add_requested.connect(self.add_folder)
@@ -148,6 +153,9 @@ class MainWindow(QMainWindow):
             ("Ctrl+T", self.training.open),
             ("Alt+M", library.open_main_menu),
             ("?", library.show_shortcuts),
+            ("Ctrl+Z", self.organising.undo),
+            ("Ctrl+Shift+Z", self.organising.redo),
+            ("Ctrl+S", self.organising.save_search),
             ("Escape", self._escape),
             ("Ctrl+Q", self._quit),
         ):
@@ -161,6 +169,8 @@ class MainWindow(QMainWindow):
             ("Enter", self.listening.play_current),
             ("L", self.player.loop_button.toggle),
             ("R", self.recording.toggle),
+            ("F", self.organising.toggle_favourite),
+            ("T", self.organising.edit_tags),
         ):
             bind_in((results, wave, self.center.map.view), keys, act)
         region = self.player.region_bar
@@ -170,6 +180,9 @@ class MainWindow(QMainWindow):
         ):
             bind_in((results, self.center.map.view), keys, of_clip)
             bind_in((wave,), keys, partial(lambda one, other: (one if wave.region else other)(), of_region, of_clip))
+        for stars in range(6):  # 0 in the waveform and on the map shows all of it
+            where = (results, wave, self.center.map.view) if stars else (results,)
+            bind_in(where, str(stars), partial(self.organising.rate, stars))
         for keys, rows in (("Up", -1), ("Down", 1)):
             bind_in((wave,), keys, partial(results.step, rows))
 
@@ -205,11 +218,13 @@ class MainWindow(QMainWindow):
         self.center.search_bar.restore(window)
         self.center.results.set_compact(self._preferences.flag("rows/compact", False))
         self.regions.restore(window)
+        self.panel.restore(window)
 
     def _save(self) -> None:
         window = self._preferences.window
         window.setValue("window/geometry", self.saveGeometry())
         self.regions.save(window)
+        self.panel.save(window)
         self.center.results.save_columns(window)
         self.center.search_bar.save(window)
         window.sync()

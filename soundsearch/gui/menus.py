@@ -122,12 +122,17 @@ def own_model_items(
 
 
 def root_items(
-    root: Root, scan: Callable[[], None], show: Callable[[], None], remove: Callable[[], None]
+    root: Root,
+    scan: Callable[[], None],
+    show: Callable[[], None],
+    locate: Callable[[], None],
+    remove: Callable[[], None],
 ) -> tuple[Item, ...]:
     """What can be done with a root."""
     return (
         Item("Scan this folder", scan, "refresh", enabled=root.online),
         Item("Show in file manager", show, "reveal", enabled=root.online),
+        Item("It is somewhere else now…", locate, "search", tip="Choose where this folder was moved; nothing is lost"),
         SEPARATOR,
         Item("Remove from the library", remove, "remove"),
     )

@@ -1,5 +1,6 @@
 """What the window tells or offers on its own: once, above the results, never in the way."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import PurePath
 
@@ -81,6 +82,11 @@ class Notices(QObject):
                 token="warn",
             )
         )
+
+    def confirm_forgetting(self, clips: int, forget: Callable[[], None]) -> None:
+        """Ask before missing clips are forgotten: that cannot be taken back."""
+        text = f"Forget {wording.count(clips, 'missing clip')}? Ratings, tags and collections of them are lost."
+        self._bar.put(Notice("forget", text, "Forget", forget, "Keep", icon="remove", token="warn"))
 
     def _take_status(self, status: LibraryStatus) -> None:
         first = self._status is None

@@ -39,6 +39,7 @@ ROW_HEIGHT = {False: 40, True: 28}  # comfortable, compact
 STACKED_ROW_HEIGHT = 56
 STACKED_BELOW = 360  # width in pixels of the list, not of the window
 MAX_KEPT_SELECTION = 10_000  # a larger selection is not carried over to other results
+MAX_MARKED = 100_000  # clips of which something is said at once
 NEIGHBOURS = 2  # clips on each side of the selection that are decoded ahead
 
 
@@ -218,6 +219,13 @@ class ResultsView(QTableView):
             if len(rows) > MAX_FILES:
                 break
         return rows
+
+    def selected_ids(self) -> tuple[int, ...]:
+        """Ids of the selection, for what needs no files; none, having said why, if they are too many."""
+        if sum(part.height() for part in self._selected_ranges()) > MAX_MARKED:
+            self.told.emit(f"At most {MAX_MARKED:,} clips can be marked at once")
+            return ()
+        return tuple(self._selected_ids(MAX_MARKED).tolist())
 
     def selected_clips(self) -> list[Clip] | None:
         """The clips of the selection; None, having said why, if they are too many or not all here yet."""

@@ -94,6 +94,9 @@ QToolButton:checked {{ color: {accent}; }}
 QToolButton:focus {{ border-color: {accent}; }}
 QToolButton:disabled {{ color: {muted}; }}
 QToolButton::menu-indicator {{ image: none; width: 0; }}
+#sectionHeading {{ font-size: {small}px; font-weight: 500; color: {muted}; text-align: left; padding: 3px 2px; }}
+#sectionHeading:hover {{ color: {text}; background: transparent; }}
+#sectionHeading:checked {{ color: {muted}; }}
 QToolButton[small="true"] {{ padding: 0px; border-width: 2px; font-size: {small}px; color: {muted}; }}
 QToolButton[small="true"]:hover {{ color: {text}; }}
 

@@ -2,6 +2,7 @@
 
 from soundsearch.records import Progress, Reason, Strength, TrainingProgress
 
+TAG_SOURCES = {"user": "you", "file": "the file itself", "folder": "its folder", "auto": "a model"}
 NUMBER_SPACE = "\N{NO-BREAK SPACE}"
 PHASES = {
     "list": "looking for sounds",

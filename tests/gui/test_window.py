@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from soundsearch.engine import messages as m
@@ -532,9 +532,10 @@ def test_a_fault_shows_one_report_that_can_be_copied(qtbot: Any, open_window: Op
 
 def test_a_root_is_removed_after_asking(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine)
-    row = window.panel._rows["/sounds"]
+    row = window.panel.folders["/sounds"]
     assert row.accessibleName() == "sounds, 40 clips"
-    qtbot.keyClick(row, Qt.Key.Key_Return)
+    by_key = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(), QPoint())
+    QApplication.sendEvent(row, by_key)
     menu = open_menu()
     menu.actions()[-1].trigger()
     menu.close()
@@ -547,7 +548,7 @@ def test_a_root_is_removed_after_asking(qtbot: Any, open_window: Open, engine: F
 def test_offline_roots_are_named_so(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     engine.roots = (Root("/a/Drums", True, 4), Root("/b/Drums", False, 9))
     window = open_window(engine)
-    names = [row.accessibleName() for row in window.panel._rows.values()]
+    names = [row.accessibleName() for row in window.panel.folders.all()]
     assert names == ["a/Drums, 4 clips", "b/Drums, 9 clips, offline"]
 
 

@@ -1,0 +1,150 @@
+"""The list of clips that vanished from their folders: say where one is, or forget it."""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from soundsearch.gui import wording
+from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.labels import label
+from soundsearch.gui.notices import Notices
+from soundsearch.records import Clip
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class MissingModel(QAbstractTableModel):
+    """Missing clips by name."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.clips: tuple[Clip, ...] = ()
+
+    def show(self, clips: tuple[Clip, ...]) -> None:
+        """Show these."""
+        self.beginResetModel()
+        self.clips = clips
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        """How many."""
+        return 0 if parent.isValid() else len(self.clips)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Name and place."""
+        return 0 if parent.isValid() else 2
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Titles."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return ("Name", "Where it was")[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Text."""
+        clip = self.clips[index.row()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return display_name(clip.path)
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        return display_name(clip.name if index.column() == 0 else str(Path(clip.path).parent))
+
+
+class MissingList(QDialog):
+    """Clips that vanished."""
+
+    def __init__(self, bridge: EngineBridge, notices: Notices, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._bridge, self._notices = bridge, notices
+        self.setWindowTitle("Missing clips")
+        self.model = MissingModel(self)
+        self._intro = label()
+        self.table = QTableView()
+        self.table.setProperty("framed", "true")
+        self.table.setModel(self.model)
+        self.table.setAccessibleName("Missing clips")
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(28)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+        self.locate_button = QPushButton("Locate…")
+        self.locate_button.setToolTip("Choose the file that was moved or renamed")
+        self.locate_button.clicked.connect(self._choose_file)
+        self.forget_button = QPushButton("Forget")
+        self.forget_button.setToolTip("Forget the selected clips, with what was said of them. No file is touched.")
+        self.forget_button.clicked.connect(self._forget)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (self.forget_button, self.locate_button):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(16, 16, 16, 16)
+        outside.setSpacing(12)
+        outside.addWidget(self._intro)
+        outside.addWidget(self.table, 1)
+        outside.addLayout(buttons)
+        self.table.selectionModel().selectionChanged.connect(self._selected)
+        bridge.missing_known.connect(self._show_clips)
+        bridge.forgotten.connect(lambda _: bridge.list_missing())
+        bridge.located.connect(lambda _: bridge.list_missing())
+        self._selected()
+        self.resize(760, 440)
+
+    def locate(self, clip: Clip, path: str) -> None:
+        """Say where a clip is now."""
+        self._bridge.locate_clip(clip.id, path)
+
+    def _show_clips(self, clips: tuple[Clip, ...]) -> None:
+        self.model.show(clips)
+        self._intro.setText(
+            f"{wording.count(len(clips), 'clip')} vanished from the folders of the library. If you moved them, add or"
+            " scan the folder where they are now: they are recognised by their content and keep tags and collections."
+            if clips
+            else "Every clip is where it was."
+        )
+        self._selected()
+
+    def _chosen(self) -> list[Clip]:
+        return [self.model.clips[index.row()] for index in self.table.selectionModel().selectedRows()]
+
+    def _selected(self) -> None:
+        chosen = len(self.table.selectionModel().selectedRows())
+        self.forget_button.setEnabled(chosen > 0)
+        self.locate_button.setEnabled(chosen == 1)
+
+    def _choose_file(self) -> None:
+        clip = self._chosen()[0]
+        dialog = QFileDialog(self, f"Where is {display_name(clip.name)} now?")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        near = next((folder for folder in Path(clip.path).parents if folder.is_dir()), Path.home())
+        dialog.setDirectory(str(near))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.locate(clip, path))
+        dialog.open()
+
+    def _forget(self) -> None:
+        ids = tuple(clip.id for clip in self._chosen())
+        self._notices.confirm_forgetting(len(ids), lambda: self._bridge.forget_clips(ids))

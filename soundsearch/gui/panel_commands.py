@@ -1,0 +1,127 @@
+"""What the lines of the library panel do, and their menus."""
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from soundsearch.gui import menus, query_filters
+from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.center import Center
+from soundsearch.gui.file_exchange import reveal
+from soundsearch.gui.library_panel import LibraryPanel
+from soundsearch.gui.menus import SEPARATOR, Item
+from soundsearch.gui.missing_list import MissingList
+from soundsearch.gui.notices import Notices
+from soundsearch.gui.organising import Organising
+from soundsearch.gui.search_bar import Draft
+from soundsearch.gui.theme import Theme
+from soundsearch.records import Root, SavedSearch
+
+
+class PanelCommands(QObject):
+    """Joins the panel with the query, with the engine's lists and with what can be done about them."""
+
+    def __init__(
+        self,
+        bridge: EngineBridge,
+        panel: LibraryPanel,
+        center: Center,
+        organising: Organising,
+        notices: Notices,
+        theme: Theme,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._bridge, self._bar, self._organising = bridge, center.search_bar, organising
+        self._notices, self._theme, self._window = notices, theme, window
+        self._missing: MissingList | None = None
+        panel.filter_requested.connect(self.toggle_filter)
+        panel.search_requested.connect(organising.ask_again)
+        panel.collection_requested.connect(organising.new_collection)
+        panel.save_search_requested.connect(organising.save_search)
+        panel.rows_dropped.connect(organising.collect)
+        panel.missing_requested.connect(self.show_missing)
+        panel.root_menu_requested.connect(self.open_root_menu)
+        panel.collection_menu_requested.connect(self._open_collection_menu)
+        panel.tag_menu_requested.connect(self._open_tag_menu)
+        panel.search_menu_requested.connect(self._open_search_menu)
+        bridge.collections_known.connect(panel.show_collections)
+        bridge.tags_known.connect(panel.show_tags)
+        bridge.searches_known.connect(panel.show_searches)
+        bridge.located.connect(bridge.scan)
+        self._bar.search_requested.connect(lambda search: panel.show_query(search.text))
+
+    def toggle_filter(self, name: str, value: str) -> None:
+        """Narrow the query to something, or no longer."""
+        draft = self._bar.draft
+        self._bar.remember()
+        self._bar.set_draft(Draft(query_filters.toggled(draft.text, name, value), draft.sounds))
+        self._bar.remember()
+
+    def show_missing(self) -> None:
+        """The list of clips that vanished."""
+        if self._missing is None:
+            self._missing = MissingList(self._bridge, self._notices, self._window)
+        self._bridge.list_missing()
+        self._missing.show()
+        self._missing.raise_()
+
+    def open_root_menu(self, root: Root, at: QPoint) -> None:
+        """What can be done with a root; `at` is on the screen."""
+        items = menus.root_items(
+            root,
+            lambda: self._bridge.scan(root.path),
+            lambda: reveal(root.path),
+            lambda: self._locate_root(root),
+            lambda: self._notices.confirm_removal(root),
+        )
+        self._open(items, at)
+
+    def _open_collection_menu(self, name: str, at: QPoint) -> None:
+        order = self._organising
+        self._open(
+            (
+                Item("Show its clips", partial(self.toggle_filter, "in", name), "search"),
+                Item("Add what is selected", partial(order.collect, name), "like"),
+                Item("Take out what is selected", partial(order.take_out, name), "remove"),
+                SEPARATOR,
+                Item("Rename…", partial(order.rename_collection, name)),
+                Item("Delete", partial(order.delete_collection, name), "remove"),
+            ),
+            at,
+        )
+
+    def _open_tag_menu(self, label: str, at: QPoint) -> None:
+        order = self._organising
+        self._open(
+            (
+                Item("Show its clips", partial(self.toggle_filter, "tag", label), "search"),
+                Item("Give it to what is selected", lambda: order.tag_selected(label), "like"),
+                Item("Take it from what is selected", partial(order.remove_tag, label), "remove"),
+            ),
+            at,
+        )
+
+    def _open_search_menu(self, search: SavedSearch, at: QPoint) -> None:
+        order = self._organising
+        items = (
+            Item("Search", partial(order.ask_again, search), "search"),
+            Item("Delete", partial(order.delete_search, search), "remove"),
+        )
+        self._open(items, at)
+
+    def _locate_root(self, root: Root) -> None:
+        """Ask where a folder is now that was moved or renamed."""
+        dialog = QFileDialog(self._window, f"Where is {root.path} now?")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        near = next((folder for folder in Path(root.path).parents if folder.is_dir()), Path.home())
+        dialog.setDirectory(str(near))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self._bridge.locate_root(root.path, str(Path(path))))
+        dialog.open()
+
+    def _open(self, items: tuple[Item, ...], at: QPoint) -> None:
+        menus.build(items, self._theme, self._window).popup(at)
