@@ -15,7 +15,7 @@ from soundsearch.gui.theme import Theme
 from soundsearch.records import Collection, LibraryStatus, Root, SavedSearch, TagCount
 
 PANEL_WIDTH = ROW_WIDTH
-FEW_TAGS, MANY_TAGS = 12, 400  # shown at first, and when all are asked for
+FEW_TAGS, MANY_TAGS = 8, 400  # shown at first, and when all are asked for
 
 
 class LibraryPanel(QFrame):

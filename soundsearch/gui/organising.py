@@ -5,11 +5,12 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from soundsearch.engine.messages import Search
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
+from soundsearch.gui.draft import draft_of
 from soundsearch.gui.naming import NameDialog, TagEditor
-from soundsearch.gui.search_bar import Draft, Sound
 from soundsearch.gui.status_line import StatusLine
 from soundsearch.records import (
     ChangeCollection,
@@ -157,9 +158,9 @@ class Organising(QObject):
 
     def ask_again(self, search: SavedSearch) -> None:
         """Put a saved search into the query."""
-        sounds = (*(Sound(e.path) for e in search.likes), *(Sound(e.path, False) for e in search.unlikes))
+        request = Search(search.text, search.likes, search.unlikes, search.text_weight)
         self._center.search_bar.remember()
-        self._center.search_bar.set_draft(Draft(search.text, sounds))
+        self._center.search_bar.set_draft(draft_of(request))
 
     def delete_search(self, search: SavedSearch) -> None:
         """Forget a saved search."""

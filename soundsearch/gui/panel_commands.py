@@ -15,7 +15,6 @@ from soundsearch.gui.menus import SEPARATOR, Item
 from soundsearch.gui.missing_list import MissingList
 from soundsearch.gui.notices import Notices
 from soundsearch.gui.organising import Organising
-from soundsearch.gui.search_bar import Draft
 from soundsearch.gui.theme import Theme
 from soundsearch.records import Root, SavedSearch
 
@@ -55,9 +54,8 @@ class PanelCommands(QObject):
 
     def toggle_filter(self, name: str, value: str) -> None:
         """Narrow the query to something, or no longer."""
-        draft = self._bar.draft
         self._bar.remember()
-        self._bar.set_draft(Draft(query_filters.toggled(draft.text, name, value), draft.sounds))
+        self._bar.set_draft(query_filters.toggled(self._bar.draft, name, value))
         self._bar.remember()
 
     def show_missing(self) -> None:
