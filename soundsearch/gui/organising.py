@@ -15,7 +15,6 @@ from soundsearch.gui.status_line import StatusLine
 from soundsearch.records import (
     ChangeCollection,
     ChangeSearch,
-    Clip,
     CollectClips,
     Collection,
     MarkClips,
@@ -47,7 +46,6 @@ class Organising(QObject):
         self.searches: tuple[SavedSearch, ...] = ()
         self.undo_name = self.redo_name = ""
         self._bridge, self._center, self._line, self._window = bridge, center, line, window
-        center.results.rated.connect(lambda clips, stars: self.mark(_ids(clips), rating=stars))
         bridge.organised.connect(lambda done: self._done(done, "Done"))
         bridge.taken_back.connect(lambda done: self._done(done, "Taken back"))
         bridge.made_again.connect(lambda done: self._done(done, "Made again"))
@@ -190,7 +188,7 @@ class Organising(QObject):
     # -- inside
 
     def _selected(self) -> tuple[int, ...]:
-        return self._center.results.selected_ids()
+        return self._center.results.ids_to_mark()
 
     def _act(self, clip_ids: tuple[int, ...], make: Callable[[tuple[int, ...]], OrganisingAction]) -> None:
         if clip_ids:
@@ -211,7 +209,3 @@ class Organising(QObject):
         dialog = NameDialog(title, what, verb, name, self._window)
         dialog.named.connect(then)
         dialog.open()
-
-
-def _ids(clips: tuple[Clip, ...]) -> tuple[int, ...]:
-    return tuple(clip.id for clip in clips)

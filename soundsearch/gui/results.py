@@ -220,7 +220,7 @@ class ResultsView(QTableView):
                 break
         return rows
 
-    def selected_ids(self) -> tuple[int, ...]:
+    def ids_to_mark(self) -> tuple[int, ...]:
         """Ids of the selection, for what needs no files; none, having said why, if they are too many."""
         if sum(part.height() for part in self._selected_ranges()) > MAX_MARKED:
             self.told.emit(f"At most {MAX_MARKED:,} clips can be marked at once")
