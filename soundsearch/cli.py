@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("scan", _scan, "Add folders and bring the catalogue up to date; run it again to go on.")
     sub.add_argument("roots", nargs="*", metavar="ROOT", help="folders of sounds (default: all that are known)")
+    sub.add_argument("--moments", action="store_true", help="also embed windows of long clips, to find moments in them")
     sub.add_argument("--workers", type=_positive, metavar="N", help="threads that decode")
 
     sub = command("search", _search, "Find sounds by a description, by a sound, or both.")
@@ -170,7 +171,7 @@ def _engine(options: argparse.Namespace, places: Places, precision: str | None =
 
 def _scan(options: argparse.Namespace, places: Places) -> int:
     engine = _engine(options, places)
-    report = _drive(engine.scan(options.roots, options.workers), options)
+    report = _drive(engine.scan(options.roots, options.workers, options.moments), options)
     numbers = {
         name: getattr(report, name)
         for name in ("found", "added", "changed", "unchanged", "moved", "missing", "removed")
@@ -428,6 +429,7 @@ _PHASES = {
     "model": "loading the model,",
     "analyse": "analysing",
     "measure": "measuring",
+    "moments": "listening to moments,",
     "index": "building the index",
     "download": "downloading",
     "check": "checking the model",
@@ -437,7 +439,8 @@ _PHASES = {
 def _amount(progress: Progress) -> str:
     if progress.unit == "bytes":
         return f"{progress.done / 1e6:.1f} of {progress.total / 1e6:.1f} MB"
-    return f"{progress.done:,} of {progress.total:,} clips" if progress.total else f"{progress.done:,} clips"
+    unit = progress.unit
+    return f"{progress.done:,} of {progress.total:,} {unit}" if progress.total else f"{progress.done:,} {unit}"
 
 
 def _duration(seconds: float) -> str:

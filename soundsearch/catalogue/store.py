@@ -12,6 +12,7 @@ import numpy as np
 from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import folder_tags, place, where
 from soundsearch.catalogue.missing import Missing, count, drop_orphans
+from soundsearch.catalogue.moments import Moments
 from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.overview import Overview
@@ -95,6 +96,7 @@ class Catalogue:
 
     Attributes:
         sounds: What the contents sound like.
+        moments: Windows of long contents.
         tags: What is said about them.
         overview: All clips in portions.
     """
@@ -108,6 +110,7 @@ class Catalogue:
         self.path = path
         self._db = Database(path, MIGRATIONS)
         self.sounds = Sounds(self._db)
+        self.moments = Moments(self._db)
         self.organiser = Organiser(self._db)
         self.missing = Missing(self._db)
         self.tags = Tags(self._db, self.organiser.log)

@@ -38,6 +38,10 @@ class Hearing:
         self._store.put(self._tower, dict(zip(digests, pooled, strict=True)))
         return self._encoder.project(pooled)
 
+    def embed_windows(self, windows: Sequence[Features]) -> FloatArray:
+        """Embed windows of long clips, of which nothing is kept: unit rows (n, dimension), NaN for silent ones."""
+        return self._encoder.embed_features(windows)
+
     def kept(self) -> set[bytes]:
         """Digests of the contents that `project` can embed."""
         return self._store.digests(self._tower)

@@ -49,9 +49,13 @@ class ListModels:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Starts a job whose result is a `ScanReport`. No roots means all that are known."""
+    """Starts a job whose result is a `ScanReport`. No roots means all that are known.
+
+    `moments` also embeds windows of long clips, so that they answer with the moment that matched.
+    """
 
     roots: tuple[str, ...] = ()
+    moments: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from soundsearch.engine.active import ActiveModel
 from soundsearch.engine.hearing import Hearing, tower_keys
 from soundsearch.engine.listing import mount_point, reach
 from soundsearch.engine.mapping import library_map
+from soundsearch.engine.moments import hear_moments
 from soundsearch.engine.organising import Organising
 from soundsearch.engine.scan import scan
 from soundsearch.engine.search import Selection, arranged, listing
@@ -189,6 +190,7 @@ class Engine:
         left = self.models.installed()
         if "personal" in bundle.manifest and all(other.id != bundle.id for other in left):
             self._catalogue.forget_vectors(bundle.id)
+            self._catalogue.moments.forget(bundle.id)
             shutil.rmtree(self.places.index / bundle.id, ignore_errors=True)
         self._pooled.keep_towers({key for other in left for key in tower_keys(other)})
 
@@ -254,12 +256,15 @@ class Engine:
 
     # -- scanning
 
-    def scan(self, roots: Sequence[str] = (), workers: int | None = None) -> Generator[Progress, None, ScanReport]:
+    def scan(
+        self, roots: Sequence[str] = (), workers: int | None = None, moments: bool = False
+    ) -> Generator[Progress, None, ScanReport]:
         """Add roots and bring the catalogue and the index up to date.
 
         Args:
             roots: Folders; none means all that are known.
             workers: Threads that decode.
+            moments: Also embed windows of long clips; the setting of the same name asks for them too.
         Returns:
             The report, as the generator's value.
 
@@ -274,6 +279,8 @@ class Engine:
 
         unique = list({root.id: root for root in found}.values())
         report = yield from scan(self._catalogue, self._pooled, model.bundle, hearing, unique, workers)
+        if moments or self.settings.moments:
+            yield from hear_moments(self._catalogue, model.bundle, hearing, unique)
         yield from model.store_index()
         self._tidy_pooled()
         return report
@@ -404,8 +411,10 @@ class Engine:
         """
         model = self.chosen
         problems = self._catalogue.problems(model.bundle.id, model.bundle.dimension)
+        problems += self._catalogue.moments.problems(model.bundle.id, model.bundle.dimension)
         if repair and problems:
             self._catalogue.repair(model.bundle.id, model.bundle.dimension)
+            self._catalogue.moments.repair(model.bundle.id, model.bundle.dimension)
         problems += model.problems()
         if repair:
             model.forget_index()

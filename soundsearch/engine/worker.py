@@ -303,8 +303,8 @@ class Worker:
                 return engine.remove_root(path)
             case DrawMap(anew):
                 return self._start(engine.draw_map(anew))
-            case Scan(roots):
-                return self._start(engine.scan(roots), uses_model=True)
+            case Scan(roots, moments):
+                return self._start(engine.scan(roots, moments=moments), uses_model=True)
             case DownloadModel(name):
                 return self._start(self._download(name))
             case PauseJob(job_id):

@@ -7,6 +7,8 @@ NUMBER_SPACE = "\N{NO-BREAK SPACE}"
 PHASES = {
     "list": "looking for sounds",
     "analyse": "analysing",
+    "measure": "measuring",
+    "moments": "listening to long clips",
     "index": "building the index",
     "download": "downloading",
     "check": "checking",

@@ -251,3 +251,25 @@ def test_listing_passes_filters(engine: Engine, library: Path) -> None:
     assert [clip.folder for clip in clips] == ["Low"] * 6
     assert all(len(clip.peaks) for clip in clips)
     assert np.isclose(clips[0].duration_s, 0.2, atol=1e-3)
+
+
+def test_clips_are_measured_as_they_are_analysed(engine: Engine, library: Path) -> None:
+    run_scan(engine, library)
+    clips = engine.clips(engine.rank(Query(), 100).clip_ids.tolist())
+    assert all(clip.peak_db is not None and clip.brightness_hz is not None for clip in clips)
+    low, high = (next(clip for clip in clips if clip.name == f"tone {n}.wav") for n in ("00", "11"))
+    assert low.brightness_hz < high.brightness_hz
+
+
+def test_an_older_catalogue_is_measured_without_embedding_again(engine: Engine, library: Path) -> None:
+    run_scan(engine, library)
+    before = engine.clips(engine.rank(Query(), 100).clip_ids.tolist())
+    engine._catalogue._db.execute("DELETE FROM sounds")
+    steps = engine.scan()
+    for progress in steps:  # stopped before the first batch is kept
+        if progress.phase == "measure":
+            break
+    steps.close()
+    assert run_scan(engine).embedded == 0
+    assert engine.clips([clip.id for clip in before]) == before
+    assert engine._catalogue.sounds.unmeasured([root.id for root in engine._catalogue.roots()]) == []

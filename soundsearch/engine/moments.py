@@ -1,0 +1,178 @@
+"""Moments: windows of long clips are embedded and found, so that a clip answers with its best moment."""
+
+import logging
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from soundsearch.audio.features import Features
+from soundsearch.audio.windows import load_windows, window_length_s, window_starts_s
+from soundsearch.catalogue.moments import Moments, Unheard, Windows
+from soundsearch.catalogue.store import Catalogue, KnownRoot
+from soundsearch.engine.hearing import Hearing
+from soundsearch.errors import DecodeError
+from soundsearch.model.bundle import Bundle
+from soundsearch.records import FloatArray, IntArray, Progress
+
+log = logging.getLogger(__name__)
+
+LONG_S = 10.0  # clips up to this long are heard whole
+BLOCK = 64  # windows decoded at one go and committed in one transaction
+SLICE = 8  # windows embedded in one step
+WAIT_S = 0.05  # how long a step waits for the decoder or the model
+
+
+def hear_moments(
+    catalogue: Catalogue, bundle: Bundle, hearing: Callable[[], Hearing | None], roots: Sequence[KnownRoot]
+) -> Generator[Progress, None, int]:
+    """Embed the windows of long clips; returns how many.
+
+    Each block is kept: when the generator is closed the next one goes on from there.
+    """
+    window_s = window_length_s(bundle.front_end)
+    waiting = catalogue.moments.unheard(bundle.id, [root.id for root in roots], LONG_S) if roots else []
+    plans = [(clip, block) for clip in waiting for block in _blocks(clip, window_s)]
+    if not plans:
+        return 0
+    while (ear := hearing()) is None:
+        time.sleep(WAIT_S)
+        yield Progress("model", 0, len(plans))
+    pool = ThreadPoolExecutor(1, thread_name_prefix="moments")
+    total = sum(len(block.starts) for _, block in plans)
+    done, begun = 0, time.monotonic()
+    left_out: set[int] = set()
+    ahead: Future[list[Features] | None] = pool.submit(_load, *plans[0], bundle, window_s)
+    try:
+        for number, (clip, block) in enumerate(plans):
+            while not ahead.done():
+                wait_for([ahead], WAIT_S)
+                yield Progress("moments", done, total, "windows", detail=clip.path)
+            clips = ahead.result()
+            if number + 1 < len(plans):
+                ahead = pool.submit(_load, *plans[number + 1], bundle, window_s)
+            if clips is None:
+                left_out.add(clip.content_id)
+            elif clip.content_id not in left_out:
+                vectors = np.zeros((0, bundle.dimension), np.float32)
+                for at in range(0, len(clips), SLICE):
+                    vectors = np.concatenate([vectors, ear.embed_windows(clips[at : at + SLICE])])
+                    rate = (done + len(vectors)) / max(time.monotonic() - begun, 1e-3)
+                    yield Progress("moments", done + len(vectors), total, "windows", rate, clip.path)
+                _commit(catalogue, bundle.id, clip, block, window_s, vectors)
+            done += len(block.starts)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    number: int
+    starts: FloatArray
+    is_last: bool
+
+
+def _blocks(clip: Unheard, window_s: float) -> list[_Block]:
+    """The blocks of a clip that are still to be heard."""
+    starts = window_starts_s(clip.duration_s, window_s)
+    count = -(-len(starts) // BLOCK)
+    return [_Block(n, starts[n * BLOCK : (n + 1) * BLOCK], n == count - 1) for n in range(clip.blocks, count)]
+
+
+def _load(clip: Unheard, block: _Block, bundle: Bundle, window_s: float) -> list[Features] | None:
+    """What the decoding thread does; None for a file that is not what the catalogue knows: the next scan will see."""
+    try:
+        status = Path(clip.path).stat()
+        if (status.st_size, status.st_mtime_ns) != (clip.size_bytes, clip.modified_ns):
+            return None
+        return load_windows(clip.path, bundle.front_end, block.starts, window_s)
+    except OSError:
+        return None
+    except DecodeError as err:  # its header promised more than there is
+        log.warning("moments of %r: %s", clip.path, err)
+        return []
+    except Exception:  # our bug in one clip must not end a scan of a million
+        log.exception("moments of %r", clip.path)
+        return None
+
+
+def _commit(
+    catalogue: Catalogue, bundle: str, clip: Unheard, block: _Block, window_s: float, vectors: FloatArray
+) -> None:
+    good = np.isfinite(vectors).all(axis=1)
+    starts = block.starts[: len(vectors)][good]
+    catalogue.moments.record(
+        bundle, clip.content_id, block.number, starts, window_s, vectors[good], is_last=block.is_last
+    )
+
+
+class MomentIndex:
+    """The windows of a bundle in memory, searched exactly: the best one of each clip."""
+
+    def __init__(self, moments: Moments, bundle: Bundle) -> None:
+        self._moments = moments
+        self._bundle = bundle
+        self._stamp: tuple[int, int] = (0, -1)
+        self._windows = _none(bundle.dimension)
+
+    def __len__(self) -> int:
+        return len(self._windows.content_ids)
+
+    def refresh(self) -> None:
+        """Bring it up to date with what any process has committed."""
+        stamp = self._moments.stamp(self._bundle.id)
+        if stamp == self._stamp:
+            return
+        is_grown = stamp[1] == self._stamp[1]
+        new = self._moments.windows(self._bundle.id, self._bundle.dimension, self._stamp[0] if is_grown else 0)
+        self._windows = _joined(self._windows, new) if is_grown else new
+        order = np.argsort(self._windows.content_ids, kind="stable")
+        if not np.array_equal(order, np.arange(len(order))):
+            self._windows = Windows(
+                self._windows.content_ids[order],
+                self._windows.start_s[order],
+                self._windows.end_s[order],
+                self._windows.vectors[order],
+            )
+        self._stamp = stamp
+
+    def best(
+        self, scores_of: Callable[[FloatArray], FloatArray]
+    ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+        """The best window of each content.
+
+        Args:
+            scores_of: Scores of unit rows (n, dimension): (n,).
+        Returns:
+            Content ids, ascending, the score of the best window of each, and its start and end in seconds.
+        """
+        windows = self._windows
+        if not len(windows.content_ids):
+            nothing = np.zeros(0, np.float32)
+            return np.zeros(0, np.int64), nothing, nothing, nothing
+        scores = scores_of(windows.vectors).astype(np.float32)
+        contents, first = np.unique(windows.content_ids, return_index=True)
+        highest = np.maximum.reduceat(scores, first)
+        rows = np.flatnonzero(scores == np.repeat(highest, np.diff([*first, len(scores)])))
+        _, kept = np.unique(windows.content_ids[rows], return_index=True)
+        rows = rows[kept]
+        return contents, highest, windows.start_s[rows], windows.end_s[rows]
+
+
+def _none(dimension: int) -> Windows:
+    nothing = np.zeros(0, np.float32)
+    return Windows(np.zeros(0, np.int64), nothing, nothing, np.zeros((0, dimension), np.float32))
+
+
+def _joined(one: Windows, other: Windows) -> Windows:
+    return Windows(
+        np.concatenate([one.content_ids, other.content_ids]),
+        np.concatenate([one.start_s, other.start_s]),
+        np.concatenate([one.end_s, other.end_s]),
+        np.concatenate([one.vectors, other.vectors]),
+    )
