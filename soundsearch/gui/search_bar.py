@@ -1,6 +1,5 @@
 """The query: a box for words, chips for all else, filters, suggestions, and the way back to earlier queries."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -11,14 +10,14 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QVB
 from soundsearch.catalogue.query import parse
 from soundsearch.errors import QueryError
 from soundsearch.gui import menus
-from soundsearch.gui.chips import ChipRow, PartChip, SoundChip
-from soundsearch.gui.draft import SHOWN_HISTORY, Draft, History, Sound, kind_of, lift
+from soundsearch.gui.chip_editing import ChipEditing
+from soundsearch.gui.chips import ChipRow
+from soundsearch.gui.draft import SHOWN_HISTORY, Draft, History, Sound, lift
 from soundsearch.gui.filter_bar import FilterBar
-from soundsearch.gui.filter_editors import ChoiceEditor, Popover, RangeEditor, WeightEditor, WordEditor
-from soundsearch.gui.filters import KINDS, Vocabulary, values_of
+from soundsearch.gui.filters import Vocabulary
 from soundsearch.gui.menus import Item
 from soundsearch.gui.query_line import QueryLine
-from soundsearch.gui.suggestions import Suggestion, SuggestionList, suggest
+from soundsearch.gui.suggestions import Suggester
 from soundsearch.gui.theme import Theme
 
 DEBOUNCE_MS = 150
@@ -49,11 +48,7 @@ class SearchBar(QWidget):
         self.setObjectName("searchBar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._theme = theme
-        self._sounds: tuple[Sound, ...] = ()
-        self._parts: tuple[str, ...] = ()
-        self._text_weight = 0.5
-        self._vocabulary = Vocabulary()
-        self._suggestions: SuggestionList | None = None
+        self._chipped = Draft()  # all of the query but the words in the box
         self._history = History()
         self._filling = False
         self._debounce = QTimer(self, singleShot=True, interval=DEBOUNCE_MS)
@@ -94,11 +89,15 @@ class SearchBar(QWidget):
         words.addWidget(self.clear_button)
         words.addWidget(self.record_button)
         self.chips = ChipRow(theme)
-        self.chips.sound_edited.connect(self._edit_sound)
-        self.chips.sound_turned.connect(self._turn)
-        self.chips.sound_removed.connect(self._remove_sound)
-        self.chips.part_edited.connect(self._edit_part)
-        self.chips.part_removed.connect(self._remove_part)
+        self._editing = editing = ChipEditing(lambda: self.draft, self.field)
+        self.chips.sound_edited.connect(editing.edit_sound)
+        self.chips.sound_turned.connect(editing.turn)
+        self.chips.sound_removed.connect(editing.remove_sound)
+        self.chips.part_edited.connect(editing.edit_part)
+        self.chips.part_removed.connect(editing.remove_part)
+        editing.amended.connect(self._amend)
+        editing.changed.connect(self._change)
+        editing.closed.connect(self._after_edit)
         self.box.left_at_start.connect(self.chips.focus_last)
         self.chips.left.connect(self.box.setFocus)
         inside = QVBoxLayout(self.field)
@@ -106,8 +105,11 @@ class SearchBar(QWidget):
         inside.setSpacing(2)
         inside.addLayout(words)
         inside.addWidget(self.chips)
+        self.suggester = Suggester(self.box, self.field, theme)
+        self.suggester.text_taken.connect(self._take_suggestion)
+        self.suggester.draft_taken.connect(self._return_to)
         self.filters = FilterBar(theme)
-        self.filters.opened.connect(self._edit_kind)
+        self.filters.opened.connect(editing.edit_kind)
         column = QVBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -135,16 +137,16 @@ class SearchBar(QWidget):
     @property
     def draft(self) -> Draft:
         """What stands here now."""
-        return Draft(self.box.text(), self._sounds, self._parts, self._text_weight)
+        return replace(self._chipped, text=self.box.text())
 
     def know(self, vocabulary: Vocabulary) -> None:
         """Take the words of the library, for suggestions and lists."""
-        self._vocabulary = vocabulary
+        self._editing.vocabulary = vocabulary
 
     @property
     def vocabulary(self) -> Vocabulary:
         """The words of the library."""
-        return self._vocabulary
+        return self._editing.vocabulary
 
     def save(self, store: QSettings) -> None:
         """Remember the queries."""
@@ -166,12 +168,13 @@ class SearchBar(QWidget):
 
     def add_examples(self, sounds: tuple[Sound, ...]) -> int:
         """Add sounds, or parts of them, to the query; returns how many found no room in it."""
-        known = {(sound.path, sound.start_s, sound.end_s) for sound in self._sounds}
+        held = self._chipped.sounds
+        known = {(sound.path, sound.start_s, sound.end_s) for sound in held}
         new = [s for s in dict.fromkeys(sounds) if (s.path, s.start_s, s.end_s) not in known]
-        room = MAX_EXAMPLES - len(self._sounds)
+        room = MAX_EXAMPLES - len(held)
         if new[:room]:
             self.remember()
-            self._set_sounds((*self._sounds, *new[:room]))
+            self._change(replace(self.draft, sounds=(*held, *new[:room])))
             self.remember()
         return len(new[room:])
 
@@ -235,10 +238,10 @@ class SearchBar(QWidget):
                 assert isinstance(event, QFocusEvent)
                 passing = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
                 if event.type() == QEvent.Type.FocusOut and event.reason() not in passing:
-                    self._hide_suggestions()
+                    self.suggester.hide()
                     self._lift(len(self.box.text()))
                     self.box.home(False)  # where it is narrow, the beginning says more than the end
-            elif event.type() == QEvent.Type.ShortcutOverride and self._suggested:
+            elif event.type() == QEvent.Type.ShortcutOverride and self.suggester.shown:
                 assert isinstance(event, QKeyEvent)
                 if event.key() == Qt.Key.Key_Escape:  # the window's own Escape waits until they are gone
                     event.accept()
@@ -250,16 +253,8 @@ class SearchBar(QWidget):
     def _take_key(self, event: QKeyEvent) -> bool:
         """Keys of the box that do more than write; False for the others."""
         key, held = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        control = Qt.KeyboardModifier.ControlModifier
-        if self._suggestions and self._suggested:
-            if key in (Qt.Key.Key_Down, Qt.Key.Key_Up) and held == control:
-                self._suggestions.move_mark(1 if key == Qt.Key.Key_Down else -1)
-                return True
-            if key == Qt.Key.Key_Tab and not held:
-                return self._suggestions.take()
-            if key == Qt.Key.Key_Escape:
-                self._hide_suggestions()
-                return True
+        if self.suggester.take_key(event):
+            return True
         if key == Qt.Key.Key_Down and held == Qt.KeyboardModifier.AltModifier:
             self.open_history()
             return True
@@ -267,7 +262,7 @@ class SearchBar(QWidget):
             was_waiting = self._debounce.isActive()
             if self._lift(len(self.box.text())) or was_waiting or self.box.wrong or self._wrong_at() is not None:
                 self.search_now()
-            self._hide_suggestions()
+            self.suggester.hide()
             self.remember()
             if key == Qt.Key.Key_Down:
                 self.list_entered.emit()
@@ -293,7 +288,7 @@ class SearchBar(QWidget):
         if self.box.text()[cursor - 1 : cursor] == " ":
             self._lift(cursor - 1)
         self._debounce.start()
-        self._suggest()
+        self.suggester.suggest(self.vocabulary, self._history.latest)
 
     def _lift(self, end: int) -> bool:
         """Make chips of what can be one and ends there or before."""
@@ -305,7 +300,7 @@ class SearchBar(QWidget):
         self.box.setText(text)
         self.box.setCursorPosition(max(0, cursor - gone))
         self._filling = False
-        self._parts = tuple(dict.fromkeys((*self._parts, *parts)))
+        self._chipped = replace(self._chipped, parts=tuple(dict.fromkeys((*self._chipped.parts, *parts))))
         self._show_chips()
         return True
 
@@ -315,8 +310,8 @@ class SearchBar(QWidget):
         if not self.box.hasFocus():
             self.box.home(False)
         self._filling = False
-        self._sounds, self._parts, self._text_weight = draft.sounds, draft.parts, draft.text_weight
-        self._hide_suggestions()
+        self._chipped = replace(draft, text="")
+        self.suggester.hide()
         self._show_chips()
 
     def _return_to(self, draft: Draft) -> None:
@@ -324,125 +319,33 @@ class SearchBar(QWidget):
         self.set_draft(draft)
         self.remember()
 
-    # -- suggestions
-
-    @property
-    def _suggested(self) -> bool:
-        return bool(self._suggestions and self._suggestions.shown)
-
-    def _suggest(self) -> None:
-        if not self.box.hasFocus():
-            return
-        found = suggest(self.box.text(), self.box.cursorPosition(), self._vocabulary, self._history.latest)
-        if self._suggestions is None:
-            self._suggestions = SuggestionList(self.window())
-            self._suggestions.chosen.connect(self._take_suggestion)
-        self._suggestions.show_under(self.field, found)
-
-    def _hide_suggestions(self) -> None:
-        if self._suggestions:
-            self._suggestions.hide()
-
-    def _take_suggestion(self, taken: Suggestion) -> None:
-        if taken.draft is not None:
-            self._return_to(taken.draft)
-            return
-        text = self.box.text()
-        self.box.setText(text[: taken.start] + taken.text + text[taken.end :].lstrip())
-        self.box.setCursorPosition(taken.start + len(taken.text))
+    def _take_suggestion(self, text: str, cursor: int) -> None:
+        self.box.setText(text)
+        self.box.setCursorPosition(cursor)
         self.box.setFocus()
-        if taken.text.endswith(" "):
-            self._lift(len(self.box.text()))
-        self._suggest()
+        if text[:cursor].endswith(" "):
+            self._lift(cursor)
 
     # -- chips
 
-    def _set_sounds(self, sounds: tuple[Sound, ...]) -> None:
-        self._sounds = sounds
+    def _change(self, draft: Draft) -> None:
+        """Take other chips; the words stay."""
+        self._chipped = replace(draft, text="")
         self._show_chips()
         self.search_now()
 
-    def _set_parts(self, parts: Iterable[str]) -> None:
-        self._parts = tuple(dict.fromkeys(parts))
-        self._show_chips()
-        self.search_now()
+    def _amend(self, draft: Draft) -> None:
+        """An editor is open: its chips are shown when it is closed, its effect at once."""
+        self._chipped = replace(draft, text="")
+        self.filters.show_parts(draft.parts)
+        self._debounce.start()
 
     def _show_chips(self) -> None:
         self.chips.show_draft(self.draft)
-        self.filters.show_parts(self._parts)
+        self.filters.show_parts(self._chipped.parts)
         self.box.setPlaceholderText(
-            "Add words, or another sound" if self._sounds else "Describe a sound, or drop one here"
+            "Add words, or another sound" if self._chipped.sounds else "Describe a sound, or drop one here"
         )
-
-    def _remove_sound(self, gone: Sound) -> None:
-        self._set_sounds(tuple(sound for sound in self._sounds if sound != gone))
-
-    def _remove_part(self, gone: str) -> None:
-        self._set_parts(part for part in self._parts if part != gone)
-
-    def _turn(self, turned: Sound) -> None:
-        self._change(turned, replace(turned, liked=not turned.liked))
-
-    def _change(self, old: Sound, new: Sound) -> None:
-        self._set_sounds(tuple(new if sound == old else sound for sound in self._sounds))
-
-    def _edit_sound(self, chip: SoundChip) -> None:
-        now = chip.sound
-
-        def weigh(weight: float) -> None:
-            nonlocal now
-            before, now = now, replace(now, weight=weight)
-            self._sounds = tuple(now if sound == before else sound for sound in self._sounds)
-            self._debounce.start()
-
-        editor = WeightEditor(now, self._anchor(chip))
-        editor.weighed.connect(weigh)
-        editor.turned.connect(lambda: self._turn(now))
-        editor.closed.connect(self._after_edit)
-        editor.open()
-
-    def _edit_part(self, chip: PartChip) -> None:
-        kind = kind_of(chip.part)
-        if kind in KINDS:
-            self._edit_kind(kind, chip)
-            return
-        now = chip.part
-
-        def change(parts: tuple[str, ...]) -> None:
-            nonlocal now
-            if parts:
-                self._parts = tuple(parts[0] if part == now else part for part in self._parts)
-                now = parts[0]
-                self._debounce.start()
-
-        editor = WordEditor(chip.part, self._anchor(chip))
-        editor.changed.connect(change)
-        editor.closed.connect(self._after_edit)
-        editor.open()
-
-    def _edit_kind(self, name: str, anchor: QWidget) -> None:
-        """Open what builds the filters of a kind."""
-        kind = KINDS[name]
-        own = tuple(part for part in self._parts if kind_of(part) == name)
-
-        def change(parts: tuple[str, ...]) -> None:
-            self._parts = (*(part for part in self._parts if kind_of(part) != name), *parts)
-            self.filters.show_parts(self._parts)
-            self._debounce.start()
-
-        editor: Popover
-        if kind.unit:
-            editor = RangeEditor(kind, own, self._anchor(anchor))
-            editor.changed.connect(change)
-        else:
-            editor = ChoiceEditor(kind, own, values_of(kind, self._vocabulary), self._anchor(anchor))
-            editor.changed.connect(change)
-        editor.closed.connect(self._after_edit)
-        editor.open()
-
-    def _anchor(self, widget: QWidget) -> QWidget:
-        """What an editor hangs on: chips are made anew while it is open, so theirs is the field."""
-        return widget if isinstance(widget, QToolButton) else self.field
 
     def _after_edit(self) -> None:
         """An editor was closed: the chips say what was chosen."""

@@ -4,15 +4,26 @@ that the box or the results need."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 from soundsearch.catalogue.conditions import CONDITIONS, quoted
 from soundsearch.gui.draft import Draft
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.filters import KINDS, Vocabulary, values_of
+from soundsearch.gui.theme import Theme
 
 MOST = 7
+REMARK = Qt.ItemDataRole.UserRole
 LEAST_LETTERS = 2
 
 
@@ -79,68 +90,118 @@ def suggest(text: str, cursor: int, known: Vocabulary, past: Sequence[Draft]) ->
     return tuple([s for of_kind in kinds.values() for s in of_kind][:MOST])
 
 
-class SuggestionList(QFrame):
-    """Lies over the results under the box. Tab takes the marked one, Ctrl+arrows mark another, Escape closes it.
+class SuggestionLine(QStyledItemDelegate):
+    """A suggestion with, at the right, what it is."""
+
+    def __init__(self, theme: Theme, parent: QObject) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Its words in the colour of text, what it is in that of secondary text."""
+        area, tokens = option.rect, self._theme.tokens
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(area, tokens.color("accent_soft"))
+        remark, font = index.data(REMARK), self._theme.font(11)
+        wide = QFontMetrics(font).horizontalAdvance(remark)
+        inner = area.adjusted(8, 0, -8, 0)
+        painter.setFont(font)
+        painter.setPen(tokens.color("muted"))
+        painter.drawText(inner, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, remark)
+        painter.setFont(self._theme.font(13))
+        painter.setPen(tokens.color("text"))
+        left = inner.adjusted(0, 0, -wide - 12, 0)
+        words = painter.fontMetrics().elidedText(index.data(), Qt.TextElideMode.ElideMiddle, left.width())
+        painter.drawText(left, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """A line."""
+        return QSize(100, self._theme.px(26))
+
+
+class Suggester(QObject):
+    """A list over the results, under the box. Tab takes the marked line, Ctrl+arrows mark another, Escape closes it.
 
     Signals:
-        chosen (Suggestion)
+        text_taken (str, int): What the box shall hold, and where its cursor.
+        draft_taken (Draft): The query that was chosen.
     """
 
-    chosen = Signal(object)
+    text_taken = Signal(str, int)
+    draft_taken = Signal(object)
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._below = parent
-        self.setObjectName("popover")
-        self.list = QListWidget()
-        self.list.setAccessibleName("Suggestions")
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setUniformItemSizes(True)
-        self.list.itemClicked.connect(lambda item: self._choose(self.list.row(item)))
+    def __init__(self, box: QLineEdit, anchor: QWidget, theme: Theme) -> None:
+        super().__init__(box)
+        self._box, self._anchor, self._theme = box, anchor, theme
+        self._list: QListWidget | None = None  # made when it is first needed: it lies in the window, not in the field
         self._shown: tuple[Suggestion, ...] = ()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(1, 1, 1, 1)
-        column.addWidget(self.list)
-        self.hide()
 
     @property
     def shown(self) -> tuple[Suggestion, ...]:
-        """What is suggested; nothing while it is hidden."""
-        return self._shown if self.isVisibleTo(self._below) else ()
+        """What is suggested now."""
+        return self._shown
 
-    def show_under(self, anchor: QWidget, suggestions: tuple[Suggestion, ...]) -> None:
-        """Show these under a widget, or hide."""
-        self._shown = suggestions
-        self.list.clear()
-        if not suggestions:
+    def suggest(self, known: Vocabulary, past: Sequence[Draft]) -> None:
+        """Show what the query could go on with."""
+        found = suggest(self._box.text(), self._box.cursorPosition(), known, past) if self._box.hasFocus() else ()
+        if not found:
             self.hide()
             return
-        for suggestion in suggestions:
-            item = QListWidgetItem(f"{suggestion.title}    {suggestion.remark}")
+        self._shown = found
+        shown = self._list = self._list or self._make()
+        shown.clear()
+        for suggestion in found:
+            item = QListWidgetItem(suggestion.title)
+            item.setData(REMARK, suggestion.remark)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{suggestion.title}, {suggestion.remark}")
-            self.list.addItem(item)
-        self.list.setCurrentRow(0)
-        row = max(24, self.list.sizeHintForRow(0))
-        at = anchor.mapTo(self._below, QPoint(0, anchor.height() + 2))
-        width = min(max(280, anchor.width() // 2), anchor.width())
-        self.setGeometry(at.x(), at.y(), width, row * len(suggestions) + 6)
-        self.raise_()
-        self.show()
+            shown.addItem(item)
+        shown.setCurrentRow(0)
+        at = self._anchor.mapTo(self._anchor.window(), QPoint(0, self._anchor.height() + 2))
+        width = min(max(320, self._anchor.width() // 2), self._anchor.width())
+        shown.setGeometry(at.x(), at.y(), width, self._theme.px(26) * len(found) + 4)
+        shown.raise_()
+        shown.show()
 
-    def move_mark(self, by: int) -> None:
-        """Mark the next one, or the one before."""
-        self.list.setCurrentRow((self.list.currentRow() + by) % max(1, len(self._shown)))
+    def hide(self) -> None:
+        """Suggest nothing."""
+        self._shown = ()
+        if self._list:
+            self._list.hide()
 
-    def take(self) -> bool:
-        """Choose the marked one; False if there is none."""
-        if not self.shown:
+    def take_key(self, event: QKeyEvent) -> bool:
+        """Do what a key of the box means for the list; False where it means nothing."""
+        if not self._shown or self._list is None:
             return False
-        self._choose(self.list.currentRow())
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up) and held == Qt.KeyboardModifier.ControlModifier:
+            by = 1 if event.key() == Qt.Key.Key_Down else -1
+            self._list.setCurrentRow((self._list.currentRow() + by) % len(self._shown))
+        elif event.key() == Qt.Key.Key_Tab and not held:
+            self._choose(self._list.currentRow())
+        elif event.key() == Qt.Key.Key_Escape:
+            self.hide()
+        else:
+            return False
         return True
 
+    def _make(self) -> QListWidget:
+        made = QListWidget(self._anchor.window())
+        made.setObjectName("suggestions")
+        made.setAccessibleName("Suggestions")
+        made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        made.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        made.setItemDelegate(SuggestionLine(self._theme, made))
+        made.itemClicked.connect(lambda item: self._choose(made.row(item)))
+        return made
+
     def _choose(self, row: int) -> None:
-        suggestion = self._shown[row]
+        taken, text = self._shown[row], self._box.text()
         self.hide()
-        self.chosen.emit(suggestion)
+        if taken.draft is not None:
+            self.draft_taken.emit(taken.draft)
+        else:
+            text = text[: taken.start] + taken.text + text[taken.end :].lstrip()
+            self.text_taken.emit(text, taken.start + len(taken.text))

@@ -134,6 +134,7 @@ QToolButton[filter="true"] {{ padding: 1px 8px; border-radius: 10px; font-size: 
 QToolButton[filter="true"][on="true"] {{ color: {accent}; font-weight: 500; }}
 QToolButton[filter="true"]:hover {{ color: {text}; }}
 #popover {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; }}
+#suggestions {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; }}
 #popover QListWidget {{ background: transparent; border: none; selection-background-color: {accent_soft}; }}
 #popover QListWidget::item {{ padding: 3px 8px; color: {text}; }}
 #popover QListWidget::indicator {{ width: 10px; height: 10px; border: 2px solid {muted}; border-radius: 4px;

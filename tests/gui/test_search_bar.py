@@ -280,11 +280,11 @@ def test_suggestions_leave_enter_and_down_alone_and_tab_takes_one(qtbot: Any, ba
     bar.activateWindow()
     bar.box.setFocus()
     qtbot.keyClicks(bar.box, "slap vi")
-    shown = bar._suggestions.shown
+    shown = bar.suggester.shown
     assert [s.title for s in shown] == ["vinyl", "violin", "Drums/Vintage kit"]
     qtbot.keyClick(bar.box, Qt.Key.Key_Return)
     assert asked(bar)[-1] == Search("slap vi")
-    assert bar._suggestions.shown == ()
+    assert bar.suggester.shown == ()
     qtbot.keyClicks(bar.box, "o")
     qtbot.keyClick(bar.box, Qt.Key.Key_Tab)
     assert bar.draft == Draft("slap ", (), ("tag:violin",))
@@ -294,9 +294,9 @@ def test_suggestions_leave_enter_and_down_alone_and_tab_takes_one(qtbot: Any, ba
     qtbot.keyClick(bar.box, Qt.Key.Key_Tab)
     assert bar.draft.parts[-1] == 'folder:"Drums/Vintage kit"' or bar.draft.parts[-1] == "folder:Drums/Vintage kit"
     qtbot.keyClicks(bar.box, "du")
-    assert bar._suggestions.shown[0].title.startswith("dur<2")
+    assert bar.suggester.shown[0].title.startswith("dur<2")
     qtbot.keyClick(bar.box, Qt.Key.Key_Escape)
-    assert bar._suggestions.shown == ()
+    assert bar.suggester.shown == ()
 
 
 def test_what_is_suggested() -> None:
@@ -327,7 +327,7 @@ def test_pieces_are_said_in_words(part: str, title: str) -> None:
 
 def test_every_kind_of_filter_has_its_editor(qtbot: Any, bar: SearchBar) -> None:
     for name in KINDS:
-        bar._edit_kind(name, bar.filters.more)
+        bar._editing.edit_kind(name, bar.filters.more)
         made = popover(bar)
         assert all(child.accessibleName() for child in (made.focusProxy(), made))
         made.close()
