@@ -50,6 +50,7 @@ class VectorIndex:
         self._n = 0
         self._graph: Any = None
         self._in_graph = 0  # rows 0.._in_graph are in the graph
+        self._by_id: IntArray | None = None  # rows in the order of their ids, once somebody asks for an id
 
     def __len__(self) -> int:
         return self._n
@@ -73,6 +74,7 @@ class VectorIndex:
         """Add vectors, shape (n, dimension), under ids (n,) that are not in the index yet."""
         if not len(ids):
             return
+        self._by_id = None
         if (needed := self._n + len(ids)) > len(self._ids):
             room = max(needed, int(len(self._ids) * _GROW))
             self._ids = np.concatenate([self.ids, np.zeros(room - self._n, np.int64)])
@@ -86,9 +88,20 @@ class VectorIndex:
         keep = ~np.isin(self.ids, ids)
         if keep.all():
             return
+        self._by_id = None
         self._ids, self._vectors = self.ids[keep], self.vectors[keep]
         self._n = len(self._ids)
         self._graph, self._in_graph = None, 0
+
+    def vectors_of(self, ids: IntArray) -> tuple["np.ndarray[tuple[int], np.dtype[np.bool_]]", FloatArray]:
+        """Which of these ids (n,) are in the index, and the vectors of those in the same order, (m, dimension)."""
+        if self._by_id is None:
+            self._by_id = np.argsort(self.ids, kind="stable")
+        ordered = self.ids[self._by_id]
+        at = np.searchsorted(ordered, ids)
+        known = np.zeros(len(ids), bool)
+        known[at < self._n] = ordered[at[at < self._n]] == ids[at < self._n]
+        return known, self.vectors[self._by_id[at[known]]]
 
     def build(self, batch: int = 500) -> "GraphBuild":
         """Bring the graph up to date in steps; a search meanwhile stays exact. Nothing to do while exact is faster."""

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,15 @@ from soundsearch.errors import CatalogueError
 class Database:
     """One connection, for one thread."""
 
-    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, migrations: Sequence[str], functions: Mapping[str, Callable[[Any], Any]] | None = None
+    ) -> None:
         """Open or create the file; an older one is copied to `NAME.before-N` and migrated.
 
         Args:
             path: The file.
             migrations: Scripts; `user_version` counts those that were applied.
+            functions: Of one argument each and without side effects, for use in statements and triggers.
 
         Raises:
             CatalogueError: If it is damaged, newer than this program, or cannot be written.
@@ -33,6 +36,8 @@ class Database:
             self.execute("PRAGMA synchronous = NORMAL")
             self.execute("PRAGMA foreign_keys = ON")
             self.execute("PRAGMA cache_size = -65536")
+            for name, function in (functions or {}).items():
+                self._connection.create_function(name, 1, function, deterministic=True)
             self._migrate(migrations)
 
     def close(self) -> None:

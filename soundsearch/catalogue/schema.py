@@ -138,4 +138,40 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE INDEX rewritten_by_content ON rewritten (content_id);
     """,
+    """
+    -- What clips are called, by clip; the functions cut paths and labels into words (catalogue/names.py).
+    CREATE VIRTUAL TABLE names USING fts5 (
+        name, folder, tokenize = 'porter unicode61 remove_diacritics 2', detail = column
+    );
+    INSERT INTO names (rowid, name, folder) SELECT id, name_words(path), folder_words(path) FROM clips;
+    CREATE TRIGGER clip_named AFTER INSERT ON clips BEGIN
+        INSERT INTO names (rowid, name, folder) VALUES (new.id, name_words(new.path), folder_words(new.path));
+    END;
+    CREATE TRIGGER clip_renamed AFTER UPDATE OF path ON clips WHEN new.path != old.path BEGIN
+        UPDATE names SET name = name_words(new.path), folder = folder_words(new.path) WHERE rowid = new.id;
+    END;
+    CREATE TRIGGER clip_forgotten AFTER DELETE ON clips BEGIN
+        DELETE FROM names WHERE rowid = old.id;
+    END;
+
+    -- Every label that was ever given, once: there are few, and clips are found through them.
+    CREATE TABLE labels (id INTEGER PRIMARY KEY, label TEXT NOT NULL UNIQUE);
+    CREATE VIRTUAL TABLE label_names USING fts5 (
+        label, tokenize = 'porter unicode61 remove_diacritics 2', detail = column
+    );
+    CREATE TRIGGER label_named AFTER INSERT ON labels BEGIN
+        INSERT INTO label_names (rowid, label) VALUES (new.id, label_words(new.label));
+    END;
+    INSERT INTO labels (label) SELECT DISTINCT label FROM tags;
+    CREATE TRIGGER tag_given AFTER INSERT ON tags BEGIN
+        INSERT INTO labels (label) SELECT new.label WHERE NOT EXISTS (SELECT 1 FROM labels WHERE label = new.label);
+    END;
+    CREATE TRIGGER tag_renamed AFTER UPDATE OF label ON tags BEGIN
+        INSERT INTO labels (label) SELECT new.label WHERE NOT EXISTS (SELECT 1 FROM labels WHERE label = new.label);
+    END;
+
+    -- The order of listings with all that choosing clips looks at: lists are made from the index alone.
+    DROP INDEX clips_by_words;
+    CREATE INDEX clips_by_words ON clips (words, state, content_id);
+    """,
 )

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from soundsearch.catalogue.candidates import Candidates
 from soundsearch.catalogue.database import Database
-from soundsearch.catalogue.filters import folder_tags, place, where
+from soundsearch.catalogue.filters import folder_tags, place
 from soundsearch.catalogue.missing import Missing, count, drop_orphans
 from soundsearch.catalogue.moments import Moments
+from soundsearch.catalogue.names import SQL_FUNCTIONS, Names
 from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.overview import Overview
@@ -95,6 +97,8 @@ class Catalogue:
     """The open catalogue. One connection, one thread.
 
     Attributes:
+        candidates: Which clips may answer.
+        names: What they are called.
         sounds: What the contents sound like.
         moments: Windows of long contents.
         tags: What is said about them.
@@ -108,7 +112,9 @@ class Catalogue:
             CatalogueError: If it is damaged, newer than this program, or cannot be written.
         """
         self.path = path
-        self._db = Database(path, MIGRATIONS)
+        self._db = Database(path, MIGRATIONS, SQL_FUNCTIONS)
+        self.candidates = Candidates(self._db)
+        self.names = Names(self._db)
         self.sounds = Sounds(self._db)
         self.moments = Moments(self._db)
         self.organiser = Organiser(self._db)
@@ -375,15 +381,8 @@ class Catalogue:
         return np.array([row[0] for row in rows], np.int64)
 
     def select(self, wanted: Filter) -> tuple[IntArray, IntArray]:
-        """Clips that may answer, by name: clip ids and their content ids (0 before analysis). Missing ones may not."""
-        conditions, values = where(wanted)
-        rows = self._db.query(
-            f"""SELECT clips.id, coalesce(content_id, 0) FROM clips LEFT JOIN contents ON contents.id = content_id
-            WHERE state != 'missing' AND state != 'failed' {conditions} ORDER BY words, clips.id""",
-            values,
-        )
-        pairs = np.array(rows, np.int64).reshape(len(rows), 2)
-        return pairs[:, 0], pairs[:, 1]
+        """Clips that may answer, by path: clip ids and their content ids (0 before analysis)."""
+        return self.candidates.select(wanted)
 
     def clips(self, clip_ids: Sequence[int]) -> list[Clip]:
         """Records of clips in the order asked; ids that are gone are left out."""

@@ -11,7 +11,10 @@ import numpy as np
 
 from soundsearch.audio.features import Features, load_features
 from soundsearch.catalogue.store import Catalogue
-from soundsearch.engine.search import Direction, Selection, listing, scale
+from soundsearch.engine.calibration import scale
+from soundsearch.engine.direction import PROMPTS, Direction, Yardstick, mean_of_prompts
+from soundsearch.engine.hybrid import fuse, hear
+from soundsearch.engine.selection import Selection, listing
 from soundsearch.errors import DecodeError, IndexStoreError, ModelError
 from soundsearch.index import VectorIndex
 from soundsearch.model.bundle import Bundle
@@ -125,6 +128,11 @@ class ActiveModel:
         rows = [self._texts[text] for text in texts]
         return np.stack(rows) if rows else np.zeros((0, self.bundle.dimension), np.float32)
 
+    def embed_queries(self, texts: Sequence[str]) -> FloatArray:
+        """Embed descriptions as searches understand them, each in several sentences: unit rows (n, dimension)."""
+        rows = self.embed_texts([prompt.format(text) for text in texts for prompt in PROMPTS])
+        return mean_of_prompts(rows, len(texts))
+
     def embed_files(self, examples: Sequence[Example]) -> FloatArray:
         """Embed files, or parts of them: unit rows (n, dimension) in the order given.
 
@@ -150,24 +158,28 @@ class ActiveModel:
     # -- ranking
 
     def rank(self, query: Query, selection: Selection, limit: int) -> Ranking:
-        """Rank the selected clips that it has heard.
+        """Rank the selected clips: those that it has heard by meaning, all by name.
 
         Raises:
             SoundSearchError: If the model cannot be loaded or an example not be read.
         """
         direction = Direction(
-            texts=self.embed_texts(query.texts),
-            not_texts=self.embed_texts(query.not_texts),
+            texts=self.embed_queries(query.texts),
+            not_texts=self.embed_queries(query.not_texts),
             likes=self.embed_files(query.likes),
             unlikes=self.embed_files(query.unlikes),
             text_weight=query.text_weight,
+            like_weights=tuple(example.weight for example in query.likes),
+            unlike_weights=tuple(example.weight for example in query.unlikes),
         )
         index = self.index()
-        if not len(index) or not len(selection):
+        names = self._catalogue.names.search(" ".join(query.texts))
+        if not len(index) and not len(names):
             return listing(())
-        found, similarity = selection.rank(direction.vector(), index, limit)
-        strength = scale(direction, self._background(), index).strengths(similarity)
-        return Ranking(found, similarity, strength)
+        yardstick = Yardstick(direction, index)
+        strengths = scale(direction, self._background(), yardstick)
+        heard = hear(yardstick, index, selection, limit)
+        return fuse(heard, names, yardstick, strengths, index, selection, limit)
 
     def _background(self) -> FloatArray:
         """Embeddings of everyday descriptions, for the calibration of strengths."""

@@ -20,7 +20,7 @@ from soundsearch.engine.mapping import library_map
 from soundsearch.engine.moments import hear_moments
 from soundsearch.engine.organising import Organising
 from soundsearch.engine.scan import scan
-from soundsearch.engine.search import Selection, arranged, listing
+from soundsearch.engine.selection import Everything, Filtered, arranged, listing
 from soundsearch.errors import CatalogueError, ModelError
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.store import STARTER, ModelStore
@@ -89,7 +89,7 @@ class Engine:
         self._pooled = PooledStore(places.pooled, self.settings.pooled_limit_mb * 1_000_000)
         self._chosen: ActiveModel | None = None
         self._before: ActiveModel | None = None  # answers until the chosen model has heard as much
-        self._selections: dict[tuple[int, Filter], Selection] = {}
+        self._selections: dict[tuple[int, Filter, bool], Filtered] = {}
 
     def close(self) -> None:
         """Close the catalogue and what goes with it."""
@@ -328,10 +328,11 @@ class Engine:
         Raises:
             SoundSearchError: If the model cannot be loaded or an example not be read.
         """
-        selection = self._select(query.filter)
         if query.is_listing:
-            ranking = listing(selection.clip_ids[:limit])
+            ranking = listing(self._select(query.filter).clip_ids[:limit])
         else:
+            everything = Everything(self._catalogue.candidates)
+            selection = everything if query.filter == Filter() else self._select(query.filter, bool(query.texts))
             ranking = self.answering.rank(query, selection, limit)
         if order:
             ranking = arranged(ranking, self._catalogue.orders.arrange(ranking.clip_ids, order, self.changes))
@@ -358,12 +359,12 @@ class Engine:
         """Embed texts with the chosen model: unit rows (n, dimension) in the order given."""
         return self.chosen.embed_texts(texts)
 
-    def _select(self, wanted: Filter) -> Selection:
-        key = (self._catalogue.changes, wanted)
+    def _select(self, wanted: Filter, with_failed: bool = False) -> Filtered:
+        key = (self._catalogue.changes, wanted, with_failed)
         if key not in self._selections:
             # Only those of the catalogue as it is now are worth keeping.
             self._selections = {old: kept for old, kept in self._selections.items() if old[0] == key[0]}
-            self._selections[key] = Selection(*self._catalogue.select(wanted))
+            self._selections[key] = Filtered(*self._catalogue.candidates.select(wanted, with_failed))
         return self._selections[key]
 
     def draw_map(self, anew: bool = False) -> Generator[Progress, None, LibraryMap]:

@@ -3,7 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundsearch.engine.search import Direction, Selection, scale
+from soundsearch.engine.calibration import scale
+from soundsearch.engine.direction import Direction, Yardstick
+from soundsearch.engine.hybrid import hear
+from soundsearch.engine.selection import Filtered
 from soundsearch.engine.service import Engine, parse_query
 from soundsearch.errors import DecodeError, ModelError
 from soundsearch.index import VectorIndex
@@ -130,7 +133,7 @@ def test_background_queries_are_mixed_like_the_query() -> None:
     both = Direction(unit(1, 3), NOTHING, unit(1, 4), NOTHING, 0.25)
     np.testing.assert_allclose(np.linalg.norm(both.background(texts, clips), axis=1), 1.0, rtol=1e-5)
     np.testing.assert_allclose((one.background(texts, clips) @ texts.T).max(axis=1), 1.0, rtol=1e-5)
-    np.testing.assert_allclose(one.vector(), unit(1, 3)[0], rtol=1e-5)
+    np.testing.assert_allclose(one.wanted(), unit(1, 3)[0], rtol=1e-5)
 
 
 def test_a_sound_is_a_strong_hit_for_itself_in_a_library_of_its_like(scanned: Engine, library: Path) -> None:
@@ -144,8 +147,9 @@ def test_strength_follows_similarity() -> None:
     index.add(np.arange(1, 201), unit(200, 5))
     direction = Direction(unit(1, 3), NOTHING, NOTHING, NOTHING, 0.5)
     ids = np.arange(1, 201)
-    _, similarity = Selection(ids, ids).rank(direction.vector(), index, 200)
-    strength = scale(direction, unit(60, 6), index).strengths(similarity)
+    yardstick = Yardstick(direction, index)
+    similarity = hear(yardstick, index, Filtered(ids, ids), 200).similarity
+    strength = scale(direction, unit(60, 6), yardstick).strengths(similarity)
     assert (np.diff(strength.astype(int)) <= 0).all()
     assert strength[-1] == Strength.WEAK
 
