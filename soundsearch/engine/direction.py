@@ -16,8 +16,8 @@ from soundsearch.records import FloatArray
 PROMPTS = ("{}", "{}.", "the sound of {}", "a recording of {}")
 SAMPLE = 1000  # clips that stand for the library
 DRAWS = 256  # queries that stand for what people ask
-# A clip loses WEIGHT for each deviation that it resembles the unwanted more than the middle of the library and FREE.
-WEIGHT, FREE = 1.0, 1.0
+# A clip loses WEIGHT of the wanted's deviation for each of the unwanted's that it lies FREE above the library's middle.
+WEIGHT, FREE = 0.8, 0.6
 
 
 @dataclass(frozen=True, slots=True)
