@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from PySide6.QtCore import QObject, Qt, Signal
 
 from soundsearch.engine.messages import (
+    ApplyTags,
     CancelJob,
     Changed,
     DownloadModel,
@@ -24,6 +25,7 @@ from soundsearch.engine.messages import (
     ListCollections,
     ListFailures,
     ListFolders,
+    ListLabelSets,
     ListMissing,
     ListModels,
     ListSearches,
@@ -36,6 +38,7 @@ from soundsearch.engine.messages import (
     Organise,
     PauseJob,
     PreviewTraining,
+    ProposeTags,
     Redo,
     RemoveModel,
     RemoveRoot,
@@ -50,7 +53,7 @@ from soundsearch.engine.messages import (
     UseModel,
 )
 from soundsearch.errors import EngineLostError
-from soundsearch.records import Clip, ModelInfo, OrganisingAction, TrainingPlan
+from soundsearch.records import Clip, LabelSet, ModelInfo, Organised, OrganisingAction, TrainingPlan
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +71,7 @@ class Client(Protocol):
         """End the engine."""
 
 
-JobRequest = Scan | DownloadModel | StartTraining | DrawMap
+JobRequest = Scan | DownloadModel | StartTraining | DrawMap | ProposeTags
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +259,23 @@ class EngineBridge(QObject):
     def train(self, plan: TrainingPlan) -> None:
         """Start training a personal model."""
         self._start_job(StartTraining(plan))
+
+    def list_label_sets(self, take: Callable[[tuple[LabelSet, ...]], None]) -> None:
+        """Ask which sets of labels there are."""
+        self._ask(ListLabelSets(), take)
+
+    def propose_tags(self, request: ProposeTags) -> None:
+        """Start proposing tags."""
+        self._start_job(request)
+
+    def apply_tags(self, request: ApplyTags, then: Callable[[Organised], None]) -> None:
+        """Store tags; also told by `organised`, as it can be undone."""
+
+        def done(said: Organised) -> None:
+            self.organised.emit(said)
+            then(said)
+
+        self._ask(request, done)
 
     def draw_map(self, anew: bool = False) -> None:
         """Start drawing the map, which is quick where a saved one still holds."""

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from PySide6.QtCore import QObject, QPoint
+from PySide6.QtCore import QObject, QPoint, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
@@ -20,7 +20,13 @@ MAX_COLLECTIONS = 30  # in the menu; the panel has them all
 
 
 class ClipCommands(QObject):
-    """Each command acts on the whole selection, or on the clip on which the keyboard is."""
+    """Each command acts on the whole selection, or on the clip on which the keyboard is.
+
+    Signals:
+        propose_requested (tuple): Ids of clips that tags shall be proposed for.
+    """
+
+    propose_requested = Signal(object)
 
     def __init__(
         self,
@@ -57,6 +63,12 @@ class ClipCommands(QObject):
             QGuiApplication.clipboard().setText("\n".join(display_name(clip.path) for clip in clips))
             self._line.tell("Copied the path" if len(clips) == 1 else f"Copied {len(clips):,} paths")
 
+    def propose_tags(self) -> None:
+        """Let the model propose tags for the selection."""
+        ids = self._results.selected_ids()
+        if len(ids):
+            self.propose_requested.emit(tuple(ids.tolist()))
+
     def reveal(self) -> None:
         """Show the current clip in the file manager."""
         clip = self._results.current_clip()
@@ -83,6 +95,7 @@ class ClipCommands(QObject):
             Item("Rating", icon="star", items=self._rating_items(clip.rating if clip else 0)),
             Item("Colour", icon="theme", items=self._colour_items(clip.colour if clip else "")),
             Item("Tags…", order.edit_tags, "tag", "T"),
+            Item("Propose tags…", self.propose_tags, "similar", "Shift+T"),
             Item("Add to collection", icon="collection", items=self._collection_items()),
             SEPARATOR,
             Item("Copy files" if many else "Copy file", self.copy_files, "copy", "Ctrl+C"),

@@ -14,6 +14,7 @@ from soundsearch.gui.menus import SEPARATOR, Item
 from soundsearch.gui.notices import Notices
 from soundsearch.gui.preferences import Preferences
 from soundsearch.gui.status_line import StatusLine
+from soundsearch.gui.tagging import Tagging
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.training import Training
 from soundsearch.records import ModelInfo
@@ -33,6 +34,7 @@ class LibraryCommands(QObject):
         status_line: StatusLine,
         notices: Notices,
         training: Training,
+        tagging: Tagging,
         preferences: Preferences,
         theme: Theme,
         window: QWidget,
@@ -40,7 +42,7 @@ class LibraryCommands(QObject):
         super().__init__(window)
         self.models: tuple[ModelInfo, ...] = ()
         self._bridge, self._center, self._line = bridge, center, status_line
-        self._notices, self._training = notices, training
+        self._notices, self._training, self._tagging = notices, training, tagging
         self._preferences, self._theme, self._window = preferences, theme, window
         self._failures: FailureList | None = None
         bridge.models_known.connect(self._take_models)
@@ -119,6 +121,7 @@ class LibraryCommands(QObject):
             Item("Look for new sounds", self.scan_all, "refresh", "F5", enabled=bool(status and status.roots)),
             Item("Files that cannot be read", self.show_failures, "warning", enabled=bool(status and status.failed)),
             SEPARATOR,
+            Item("Propose tags…", self._tagging.open, "tag", "Ctrl+Shift+T"),
             Item("Train on your sounds…", self._training.open, "train", "Ctrl+T"),
             Item("Model", icon="model", items=self.model_items()),
             Item("Theme", icon="theme", items=themes),

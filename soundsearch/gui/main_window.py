@@ -25,6 +25,7 @@ from soundsearch.gui.recording import Recording
 from soundsearch.gui.regions import Regions
 from soundsearch.gui.shortcuts import bind, bind_in
 from soundsearch.gui.status_line import StatusLine
+from soundsearch.gui.tagging import Tagging
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.training import Training
 from soundsearch.records import LibraryStatus
@@ -38,7 +39,7 @@ class MainWindow(QMainWindow):
 
     Its parts: `center` (query and results), `panel` (library), `player`, `status_line`, `first_run`, placed by
     `regions`; what they do together: `listening`, `organising`, `clip_commands`, `panel_commands`,
-    `library_commands`, `notices`, `training`.
+    `library_commands`, `notices`, `training`, `tagging`.
 
     Signals:
         first_painted: The window is on the screen.
@@ -67,12 +68,13 @@ class MainWindow(QMainWindow):
 
         self.notices = Notices(bridge, self.center.notices, self.status_line, preferences, self)
         self.training = Training(bridge, theme, self.center.notices, self.status_line, self)
+        self.tagging = Tagging(bridge, theme, self.center.notices, self)
         self.listening = Listening(audition, self.center.results, self.player, preferences, theme, self)
         self.organising = Organising(bridge, self.center, self.status_line, self)
         self.clip_commands = ClipCommands(self.center, self.listening, self.organising, self.status_line, theme, self)
         self.panel_commands = PanelCommands(bridge, self.panel, self.center, self.organising, self.notices, theme, self)
         self.library_commands = LibraryCommands(
-            bridge, self.center, self.status_line, self.notices, self.training, preferences, theme, self
+            bridge, self.center, self.status_line, self.notices, self.training, self.tagging, preferences, theme, self
         )
         self.recording = Recording(self.center.recording, preferences.recordings, self)
         self._drops = DropTarget(self, bridge, self.center, self.first_run, self.notices, self.status_line)
@@ -134,6 +136,9 @@ class MainWindow(QMainWindow):
         self.panel.failures_requested.connect(library.show_failures)
         self.status_line.model_menu_requested.connect(library.open_model_menu)
         self.training.add_requested.connect(self.add_folder)
+        self.tagging.clip_chosen.connect(self.listening.choose)
+        self.clip_commands.propose_requested.connect(self.tagging.open)
+        self.panel_commands.propose_requested.connect(lambda folder: self.tagging.open(folder=folder))
         bridge.status_known.connect(self._take_status)
         bridge.job_started.connect(lambda _: self._show_regions())
         bridge.job_ended.connect(lambda _: self._show_regions())
@@ -151,6 +156,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+O", self.add_folder),
             ("F5", library.scan_all),
             ("Ctrl+T", self.training.open),
+            ("Ctrl+Shift+T", self.tagging.open),
             ("Alt+M", library.open_main_menu),
             ("?", library.show_shortcuts),
             ("Ctrl+Z", self.organising.undo),
@@ -171,6 +177,7 @@ class MainWindow(QMainWindow):
             ("R", self.recording.toggle),
             ("F", self.organising.toggle_favourite),
             ("T", self.organising.edit_tags),
+            ("Shift+T", clips.propose_tags),
         ):
             bind_in((results, wave, self.center.map.view), keys, act)
         region = self.player.region_bar
@@ -247,6 +254,7 @@ class MainWindow(QMainWindow):
         if not self._silent:
             self._save()
         self.training.close()
+        self.tagging.close()
         self.recording.close()
         self.hide()
         self.player.errands.close()

@@ -124,6 +124,7 @@ def own_model_items(
 def root_items(
     root: Root,
     scan: Callable[[], None],
+    tag: Callable[[], None],
     show: Callable[[], None],
     locate: Callable[[], None],
     remove: Callable[[], None],
@@ -131,6 +132,7 @@ def root_items(
     """What can be done with a root."""
     return (
         Item("Scan this folder", scan, "refresh", enabled=root.online),
+        Item("Propose tags…", tag, "tag"),
         Item("Show in file manager", show, "reveal", enabled=root.online),
         Item("It is somewhere else now…", locate, "search", tip="Choose where this folder was moved; nothing is lost"),
         SEPARATOR,

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QObject
 
-from soundsearch.engine.messages import DownloadModel, Scan, StartTraining
+from soundsearch.engine.messages import DownloadModel, DrawMap, ProposeTags, Scan, StartTraining
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge, JobEnd
 from soundsearch.gui.file_exchange import display_name
@@ -141,8 +141,8 @@ class Notices(QObject):
 
     def _job_ended(self, end: JobEnd) -> None:
         request = end.job.request
-        if isinstance(request, StartTraining):
-            return  # `training.Training` tells it
+        if isinstance(request, StartTraining | DrawMap | ProposeTags):
+            return  # `Training`, `MapPage` and `Tagging` tell it
         if end.message:
             match request:
                 case DownloadModel(name):

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from soundsearch.gui import menus, query_filters
@@ -20,7 +20,13 @@ from soundsearch.records import Root, SavedSearch
 
 
 class PanelCommands(QObject):
-    """Joins the panel with the query, with the engine's lists and with what can be done about them."""
+    """Joins the panel with the query, with the engine's lists and with what can be done about them.
+
+    Signals:
+        propose_requested (str): A folder that tags shall be proposed for.
+    """
+
+    propose_requested = Signal(object)
 
     def __init__(
         self,
@@ -71,6 +77,7 @@ class PanelCommands(QObject):
         items = menus.root_items(
             root,
             lambda: self._bridge.scan(root.path),
+            lambda: self.propose_requested.emit(root.path),
             lambda: reveal(root.path),
             lambda: self._locate_root(root),
             lambda: self._notices.confirm_removal(root),

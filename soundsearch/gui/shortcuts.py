@@ -32,6 +32,8 @@ SHORTCUTS = (
     ("+  −  0  on the map", "Nearer, farther, all of it"),
     ("Ctrl+O", "Add a folder"),
     ("F5", "Look for new and changed sounds"),
+    ("Shift+T", "Propose tags for the selection"),
+    ("Ctrl+Shift+T", "Propose tags for folders"),
     ("Ctrl+T", "Train on your sounds"),
     ("Alt+M", "Menu"),
     ("?", "This list"),

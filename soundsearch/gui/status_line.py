@@ -4,7 +4,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from soundsearch.engine.messages import DownloadModel, DrawMap, Scan, StartTraining
+from soundsearch.engine.messages import DownloadModel, DrawMap, ProposeTags, Scan, StartTraining
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
 from soundsearch.gui.elided_label import ElidedLabel
@@ -13,7 +13,13 @@ from soundsearch.records import LibraryStatus, Progress
 
 TOLD_MS = 6_000  # how long a passing remark stays
 DEVICES = {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}
-WHAT: dict[type, str] = {Scan: "Scan", DownloadModel: "Download", StartTraining: "Training", DrawMap: "Map"}
+WHAT: dict[type, str] = {
+    Scan: "Scan",
+    DownloadModel: "Download",
+    StartTraining: "Training",
+    DrawMap: "Map",
+    ProposeTags: "Tagging",
+}
 MODEL_SHOWN_FROM = 420  # width in pixels
 
 

@@ -14,6 +14,7 @@ PHASES = {
     "check": "checking",
     "prepare": "preparing",
     "arrange": "arranging the map",
+    "tag": "proposing tags",
     "place": "placing clips on the map",
     "wait": "waiting for the scan",
     "listen": "listening",

@@ -22,6 +22,7 @@ from soundsearch.records import (
     Failure,
     Folder,
     Grouping,
+    LabelSet,
     LibraryMap,
     LibraryStatus,
     MarkClips,
@@ -309,7 +310,12 @@ class FakeEngine:
             case m.DrawMap():
                 self._tell(m.Reply(number, number))
                 return m.JobDone(number, self.map())
-            case m.Scan() | m.DownloadModel() | m.StartTraining():
+            case m.ListLabelSets():
+                return m.Reply(number, (LabelSet("music", "Music production", 120, "Kick, snare, pad, riser…"),))
+            case m.ApplyTags(_, accepted):
+                said = f"automatic tags of {len(accepted)} clips"
+                return m.Reply(number, Organised(said, said))
+            case m.Scan() | m.DownloadModel() | m.StartTraining() | m.ProposeTags():
                 return m.Reply(number, number)
             case _:
                 return m.Reply(number, None)

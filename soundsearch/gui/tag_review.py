@@ -1,0 +1,209 @@
+"""The review of proposed tags: labels with their bars, clips beside them; nothing is stored before it is asked for."""
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QBoxLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSlider,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from soundsearch.gui import wording
+from soundsearch.gui.dialog_page import DialogPage
+from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.labels import label
+from soundsearch.gui.shortcuts import bind_in
+from soundsearch.gui.tag_model import Column, ReviewModel
+from soundsearch.gui.theme import Theme
+from soundsearch.records import TagProposals
+
+SIDE_BY_SIDE_FROM = 620  # width in pixels
+ALL = "All tags"
+MAX_SUMMARY = 8
+
+
+class ReviewPage(DialogPage):
+    """Accept by bars, by label, by clip or one by one.
+
+    Signals:
+        clip_chosen (int): Hear the clip with this id.
+        store_requested: What is accepted shall be stored.
+        back_requested: Other folders, or other labels.
+    """
+
+    clip_chosen = Signal(object)
+    store_requested = Signal()
+    back_requested = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.model = ReviewModel(self)
+        self.title = label("", role="title")
+        self.summary = label("", tone="muted")
+        self.label_list = QListWidget()
+        self.label_list.setAccessibleName("Proposed tags")
+        self.label_list.currentRowChanged.connect(self._show_label)
+        self.bar = QSlider(Qt.Orientation.Horizontal)
+        self.bar.setRange(0, 100)
+        self.bar.setAccessibleName("Accept from this confidence on")
+        self.bar.valueChanged.connect(self._move_bar)
+        self._bar_words = label("", tone="muted", role="small")
+        self.table = QTableView()
+        self.table.setProperty("framed", "true")
+        self.table.setModel(self.model)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(Column.SCORE, Qt.SortOrder.DescendingOrder)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(theme.px(13) + 15)
+        self.table.setAccessibleName("Proposals")
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(Column.CLIP, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((Column.ACCEPT, 36), (Column.TAG, 150), (Column.SCORE, 96)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, theme.px(width))
+        self.table.setMinimumHeight(200)
+        self.table.selectionModel().currentRowChanged.connect(self._hear)
+        self.accept_button, self.refuse_button = QPushButton("Accept"), QPushButton("Refuse")
+        self.clip_button, self.undo_button = QPushButton("Refuse all of this clip"), QPushButton("Undo")
+        self.accept_button.clicked.connect(lambda: self._decide(True))
+        self.refuse_button.clicked.connect(lambda: self._decide(False))
+        self.clip_button.clicked.connect(self._refuse_clip)
+        self.undo_button.clicked.connect(self.model.undo)
+        self.accept_button.setToolTip("Accept the selected proposals (A)")
+        self.refuse_button.setToolTip("Refuse the selected proposals; they are not proposed again (X)")
+        self.undo_button.setToolTip("Take the last decision back (Ctrl+Z)")
+        self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._columns.setSpacing(16)
+        self._columns.addLayout(self._left(), 2)
+        self._columns.addLayout(self._right(), 5)
+        self.content.addWidget(self.title)
+        self.content.addWidget(self.summary)
+        self.content.addSpacing(8)
+        self.content.addLayout(self._columns, 1)
+        self.count = label("", tone="muted")
+        self.footer.addWidget(self.count)
+        self.close_button, self.back = QPushButton("Close"), QPushButton("Back")
+        self.store = QPushButton("Store tags")
+        self.store.setProperty("role", "primary")
+        self.store.clicked.connect(self.store_requested)
+        self.back.clicked.connect(self.back_requested)
+        self.add_buttons(self.close_button, self.back, self.store)
+        self.model.decided.connect(self._count)
+        bind_in((self.table,), "A", lambda: self._decide(True))
+        bind_in((self.table,), "X", lambda: self._decide(False))
+        bind_in((self.table,), "Space", self._toggle)
+        undo = QShortcut(QKeySequence(QKeySequence.StandardKey.Undo), self)
+        undo.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        undo.activated.connect(self.model.undo)
+
+    def _left(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        heading = label("Tags", role="heading")
+        heading.setBuddy(self.label_list)
+        column.addWidget(heading)
+        column.addWidget(self.label_list, 1)
+        column.addWidget(self._bar_words)
+        column.addWidget(self.bar)
+        return column
+
+    def _right(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        for button in (self.accept_button, self.refuse_button, self.clip_button, self.undo_button):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        column.addWidget(self.table, 1)
+        column.addLayout(buttons)
+        return column
+
+    def show_proposals(self, proposals: TagProposals, bar: float) -> None:
+        """Begin the review of these."""
+        self.model.set_proposals(proposals, bar)
+        clips = wording.count(len(proposals.clips), "clip")
+        self.title.setText(f"Proposed tags for {clips}")
+        words = [f"{display_name(name)} ({n:,})" for name, n in proposals.summary[:MAX_SUMMARY]]
+        self.summary.setText("Mostly " + ", ".join(words) if words else "Nothing is proposed for these clips.")
+        self.label_list.clear()
+        self.label_list.addItem(QListWidgetItem(ALL))
+        for name, _, _ in self.model.counts():
+            self.label_list.addItem(QListWidgetItem(name))
+        self.label_list.setCurrentRow(0)
+        self._count()
+        self.table.setFocus()
+
+    @property
+    def label_shown(self) -> str | None:
+        """The label whose rows are shown, None for all."""
+        row = self.label_list.currentRow()
+        return self.model.labels[row - 1] if row > 0 else None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Beside or below one another."""
+        super().resizeEvent(event)
+        wide = self.width() >= SIDE_BY_SIDE_FROM
+        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        if self._columns.direction() != direction:
+            self._columns.setDirection(direction)
+
+    def _show_label(self, row: int) -> None:
+        if row < 0:
+            return
+        self.model.show_label(self.label_shown)
+        self._show_bar()
+
+    def _show_bar(self) -> None:
+        self.bar.blockSignals(True)
+        self.bar.setValue(round(100 * self.model.bar(self.label_shown)))
+        self.bar.blockSignals(False)
+        of = "" if self.label_shown is None else f" for {display_name(self.label_shown)}"
+        self._bar_words.setText(f"Accept from {self.bar.value()} % on{of}")
+
+    def _move_bar(self, percent: int) -> None:
+        self.model.set_bar(self.label_shown, percent / 100)
+        self._show_bar()
+
+    def _selected(self) -> list[int]:
+        return sorted(index.row() for index in self.table.selectionModel().selectedRows())
+
+    def _decide(self, accept: bool) -> None:
+        if rows := self._selected():
+            self.model.decide(rows, accept)
+
+    def _toggle(self) -> None:
+        if rows := self._selected():
+            self.model.decide(rows, not self.model.is_accepted(rows[0]))
+
+    def _refuse_clip(self) -> None:
+        row = self.table.currentIndex().row()
+        if row >= 0:
+            self.model.decide_clip(row, False)
+
+    def _hear(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if current.isValid():
+            self.clip_chosen.emit(self.model.clip_id(current.row()))
+
+    def _count(self) -> None:
+        counts = self.model.counts()
+        taken = sum(n for _, n, _ in counts)
+        rows = [(ALL, taken, sum(n for _, _, n in counts)), *counts]
+        for position, (name, accepted, proposed) in enumerate(rows[: self.label_list.count()]):
+            self.label_list.item(position).setText(f"{display_name(name)}   {accepted:,} of {proposed:,}")
+        tags, clips = wording.count(taken, "tag"), wording.count(self.model.tagged_clips, "clip")
+        self.count.setText(f"{tags} for {clips} would be stored. Yours, and those of folders, stay as they are.")
+        self.store.setEnabled(bool(taken) or bool(self.model.decisions().refused))
+        self.undo_button.setEnabled(self.model.can_undo)
+        self._show_bar()

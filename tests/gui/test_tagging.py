@@ -1,0 +1,141 @@
+"""Tagging from the window: propose, review with bars and by hand, store; nothing is stored before."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from soundsearch.engine import messages as m
+from soundsearch.gui.main_window import MainWindow
+from soundsearch.gui.tag_model import Column, ReviewModel
+from soundsearch.records import ClipProposals, ProposedTag, TagProposals
+from tests.gui.fake_engine import FakeEngine, made_up_clip
+
+LABELS = ("kick", "snare", "rain", "door")
+
+
+def proposals(scores: list[list[float]]) -> TagProposals:
+    """A clip for each row, a label for each column."""
+    clips = tuple(
+        ClipProposals(
+            number + 1,
+            f"/sounds/clip {number}.wav",
+            tuple(ProposedTag(label, score, score >= 0.5) for label, score in zip(LABELS, row, strict=False)),
+        )
+        for number, row in enumerate(scores)
+    )
+    return TagProposals("music", clips, (("kick", len(clips)),))
+
+
+@pytest.fixture
+def window(open_window: Callable[..., MainWindow], qtbot: QtBot) -> MainWindow:
+    return open_window(FakeEngine([made_up_clip(number) for number in range(1, 9)]))
+
+
+def start(window: MainWindow, qtbot: QtBot, **how: object) -> None:
+    window.tagging.open(**how)  # type: ignore[arg-type]
+    choice = window.tagging.dialog.choice
+    qtbot.waitUntil(choice.propose.isEnabled)
+    qtbot.mouseClick(choice.propose, Qt.MouseButton.LeftButton)
+    job = window._bridge.jobs[-1]
+    window.engine.tell(m.JobDone(job.id, proposals([[0.9, 0.2], [0.6, 0.55], [0.1, 0.7]])))  # type: ignore[attr-defined]
+    qtbot.waitUntil(window.tagging.dialog.review.isVisible)
+
+
+def test_what_is_proposed_reviewed_and_stored(window: MainWindow, qtbot: QtBot) -> None:
+    start(window, qtbot, clip_ids=(1, 2, 3))
+    asked = window.engine.asked(m.ProposeTags)[-1]  # type: ignore[attr-defined]
+    assert asked.clip_ids == (1, 2, 3)
+    review = window.tagging.dialog.review
+    assert "4 tags for 3 clips" in review.count.text()
+    qtbot.waitUntil(review.table.hasFocus)
+    review.table.selectRow(0)  # the most confident: kick for clip 1
+    qtbot.keyClick(review.table, Qt.Key.Key_X)
+    assert "3 tags for 2 clips" in review.count.text()
+    qtbot.mouseClick(review.store, Qt.MouseButton.LeftButton)
+    (stored,) = window.engine.asked(m.ApplyTags)  # type: ignore[attr-defined]
+    assert stored.accepted == ((2, (("kick", 0.6), ("snare", 0.55))), (3, (("snare", 0.7),)))
+    assert stored.refused == ((1, ("kick",)),)
+    qtbot.waitUntil(lambda: not window.tagging.dialog.isVisible())
+
+
+def test_closing_stores_nothing(window: MainWindow, qtbot: QtBot) -> None:
+    start(window, qtbot, clip_ids=(1, 2, 3))
+    qtbot.mouseClick(window.tagging.dialog.review.close_button, Qt.MouseButton.LeftButton)
+    assert not window.tagging.dialog.isVisible()
+    assert not window.engine.asked(m.ApplyTags)  # type: ignore[attr-defined]
+
+
+def test_bars_of_one_label_and_of_all(window: MainWindow, qtbot: QtBot) -> None:
+    start(window, qtbot, clip_ids=(1, 2, 3))
+    review = window.tagging.dialog.review
+    review.label_list.setCurrentRow(1)  # kick
+    assert review.model.rowCount() == 3
+    review.bar.setValue(80)
+    assert {name: taken for name, taken, _ in review.model.counts()} == {"kick": 1, "snare": 2}
+    review.label_list.setCurrentRow(0)
+    review.bar.setValue(60)
+    assert {name: taken for name, taken, _ in review.model.counts()} == {"kick": 2, "snare": 1}
+    qtbot.mouseClick(review.undo_button, Qt.MouseButton.LeftButton)
+    assert {name: taken for name, taken, _ in review.model.counts()} == {"kick": 1, "snare": 2}
+
+
+def test_rows_are_heard(window: MainWindow, qtbot: QtBot) -> None:
+    start(window, qtbot, clip_ids=(1, 2, 3))
+    window.tagging.dialog.review.table.selectRow(1)
+    chosen = window.tagging.dialog.review.model.clip_id(1)
+    qtbot.waitUntil(lambda: window.listening.clip is not None and window.listening.clip.id == chosen)
+
+
+def test_trouble_is_said_where_it_was_asked(window: MainWindow, qtbot: QtBot) -> None:
+    window.tagging.open(folder="/sounds")
+    choice = window.tagging.dialog.choice
+    choice.label_set.setCurrentIndex(choice.label_set.count() - 1)  # one's own
+    assert not choice.propose.isEnabled()
+    choice.own.setText("kick, snare")
+    qtbot.mouseClick(choice.propose, Qt.MouseButton.LeftButton)
+    asked = window.engine.asked(m.ProposeTags)[-1]  # type: ignore[attr-defined]
+    assert (asked.folders, asked.label_set) == (("/sounds",), "kick, snare")
+    job = window._bridge.jobs[-1]
+    window.engine.tell(m.JobFailed(job.id, "There are no clips.", "Scan first."))  # type: ignore[attr-defined]
+    qtbot.waitUntil(choice.trouble.isVisible)
+    assert choice.trouble.text() == "There are no clips. Scan first."
+    assert choice.propose.isEnabled()
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("bar"), st.sampled_from([None, *LABELS[:3]]), st.floats(0, 1)),
+        st.tuples(st.just("rows"), st.lists(st.integers(0, 8), max_size=4), st.booleans()),
+        st.tuples(st.just("clip"), st.integers(0, 8), st.booleans()),
+        st.tuples(st.just("sort"), st.sampled_from(list(Column)), st.booleans()),
+    ),
+    max_size=8,
+)
+
+
+@given(steps=steps)
+def test_undo_takes_every_decision_back(steps: list[tuple[str, object, object]]) -> None:
+    model = ReviewModel()
+    model.set_proposals(proposals(np.random.default_rng(3).random((3, 3)).tolist()), 0.5)
+    history = [model.decisions()]
+    for kind, what, value in steps:
+        if kind == "bar":
+            model.set_bar(what, value)  # type: ignore[arg-type]
+        elif kind == "rows":
+            model.decide(what, bool(value))  # type: ignore[arg-type]
+        elif kind == "clip":
+            model.decide_clip(what, bool(value))  # type: ignore[arg-type]
+        else:
+            model.sort(int(what), Qt.SortOrder.AscendingOrder if value else Qt.SortOrder.DescendingOrder)  # type: ignore[call-overload]
+            continue
+        history.append(model.decisions())
+    while model.can_undo:
+        assert model.decisions() == history.pop()
+        model.undo()
+    assert model.decisions() == history.pop()
+    assert not history
