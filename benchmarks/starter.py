@@ -23,6 +23,7 @@ import torch
 
 from benchmarks import starter_exam as exam
 from benchmarks import starter_words as words
+from soundsearch.audio.features import load_features
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import ClapEncoder
 from soundsearch.model.mobilenet import MobileNetAudioWithProjection
@@ -33,6 +34,7 @@ from trainer.distil.teacher import FRONT_END, load_teacher
 from trainer.distil.text import TextTower
 
 SEEDS = (1, 2, 3)
+DEMO = Path(__file__).parents[1] / "resources" / "demo"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,6 +69,7 @@ def judge(data: Path, start: Path, bundles: Sequence[Path]) -> dict[str, Any]:
         }
     return {
         "bundle_id": Bundle.open(bundles[0]).id,
+        "demo": demo(bundles[0]),
         "bundles": len(bundles),
         "measures": measures,
         "families": list(exam.FAMILIES),
@@ -103,6 +106,24 @@ class Sheet:
         return exam.Paper(paper.outcomes | said, paper.confusion)
 
 
+def demo(folder: Path) -> dict[str, Any]:
+    """How many queries over the demo library have a right clip first, and what the others found."""
+    table = json.loads((DEMO / "queries.json").read_text(encoding="utf-8"))
+    encoder = ClapEncoder(Bundle.open(folder), "cpu")
+    names = [
+        file.relative_to(DEMO).as_posix()
+        for file in sorted(DEMO.rglob("*"))
+        if file.is_file() and file.suffix not in (".csv", ".json", ".md")
+    ]
+    audio = encoder.embed_features([load_features(str(DEMO / name), encoder.bundle.front_end) for name in names])
+    found: dict[str, Any] = {}
+    for listed in ("as_typed", "queries"):
+        first = np.argmax(encoder.embed_texts([query["text"] for query in table[listed]]) @ audio.T, axis=1)
+        missed = [q["text"] for q, row in zip(table[listed], first, strict=True) if names[row] not in q["right"]]
+        found[listed] = {"queries": len(first), "right": len(first) - len(missed), "missed": missed}
+    return found
+
+
 def baselines(start: Path, folder: Path) -> tuple[Path, list[Path]]:
     """Write the untrained method, and towers with random weights, as bundles."""
     text = TextTower(start / "text")
@@ -128,18 +149,23 @@ def signed(measure: dict[str, float]) -> str:
 
 def as_markdown(result: dict[str, Any]) -> str:
     """The measures, one a line, and the families' confusion matrix."""
-    seeds = [f"bundle {number}" for number in range(1, result["bundles"] + 1)]
-    lines = ["| measure | random | untrained | starter | gain over untrained | seeds |", "| --- " * 6 + "|"]
-    for name, row in result["measures"].items():
+    table = measure_table(result["measures"], result["bundles"])
+    return f"{table}\n\n{confusion_table(result['families'], result['confusion']['bundle 1'])}\n"
+
+
+def measure_table(measures: dict[str, Any], bundles: int) -> str:
+    """In percent: chance, the untrained method, the starter, what it gained, and how far seeds lie apart."""
+    seeds = [f"bundle {number}" for number in range(1, bundles + 1)]
+    head = ["measure", "random", "untrained", "starter", "gain", *(["seeds"] if bundles > 1 else [])]
+    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
+    for name, row in measures.items():
         models = row["models"]
-        chance = [models[who]["value"] for who in models if who.startswith("random")]
-        others = " / ".join(f"{100 * models[who]['value']:.1f}" for who in seeds) if len(seeds) > 1 else ""
-        cells = [
-            name, f"{100 * np.mean(chance):.1f}", percent(models["untrained"]), percent(models["bundle 1"]),
-            signed(row["gain"]), others,
-        ]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n\n" + confusion_table(result["families"], result["confusion"]["bundle 1"]) + "\n"
+        chance = np.mean([models[who]["value"] for who in models if who.startswith("random")])
+        cells = [f"{100 * chance:.1f}", percent(models["untrained"]), percent(models["bundle 1"]), signed(row["gain"])]
+        if bundles > 1:
+            cells.append(" / ".join(f"{100 * models[who]['value']:.1f}" for who in seeds))
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    return "\n".join(lines)
 
 
 def confusion_table(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
