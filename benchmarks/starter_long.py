@@ -45,7 +45,7 @@ class Long:
     texts: dict[str, str]  # what of it: caption
 
 
-def material(data: Path, split: str, rate: int) -> list[tuple[Item, FloatArray]]:
+def material(data: Path, split: str, rate: int, most_s: float | None = 10.0) -> list[tuple[Item, FloatArray]]:
     """Clips that nothing was trained on: of the training part the copyleft ones, of the validation part all."""
     rows = [item for name in ("captioned", "library") for item in read_manifest(data / name / f"{name}.csv")]
     kept = [item for item in rows if item.split == split and item.captions]
@@ -53,7 +53,7 @@ def material(data: Path, split: str, rate: int) -> list[tuple[Item, FloatArray]]
         kept = [item for item in kept if item.licence_class in ("sharealike", "gpl")]
     made = []
     for item in kept:
-        waveform = decode(item.path, max_s=10.0)
+        waveform = decode(item.path, end_s=most_s)
         made.append((item, resample(mono(waveform), waveform.sample_rate, rate)))
     return made
 
@@ -86,6 +86,11 @@ def build(clips: Sequence[tuple[Item, FloatArray]], count: int, rate: int) -> tu
         if len(sound) > 10 * rate:
             joined.append(Long(_bounded(sound), {f"part {i}": item.captions[0] for i, (item, _) in enumerate(parts)}))
     return inside, joined[:count]
+
+
+def real(clips: Sequence[tuple[Item, FloatArray]], rate: int) -> list[Long]:
+    """The clips that are long as they are, to be found among each other."""
+    return [Long(x, {"caption": item.captions[0]}) for item, x in clips if len(x) > 10.05 * rate]
 
 
 def _looped(samples: FloatArray, total: int, rate: int) -> FloatArray:
@@ -277,7 +282,12 @@ def main() -> None:
     options = parser.parse_args()
     rate = Bundle.open(options.bundle).front_end.sample_rate
     inside, joined = build(material(options.data, options.split, rate), options.clips, rate)
-    built = {f"{len(inside)} events in beds": inside, f"{len(joined)} rows of clips": joined}
+    found = real(material(options.data, options.split, rate, None), rate)
+    built = {
+        f"{len(inside)} events in beds": inside,
+        f"{len(joined)} rows of clips": joined,
+        f"{len(found)} real clips": found,
+    }
     result = {"split": options.split, "built": {name: compare(clips, options.bundle) for name, clips in built.items()}}
     print(json.dumps(result, indent=1) if options.json else as_markdown(result))
 

@@ -148,7 +148,10 @@ def _peak_mb() -> float:
 
 def as_markdown(result: dict[str, Any]) -> str:
     there, before, after = (result[key] for key in ("cores_there", "load_before", "load_after"))
-    head = ("cores", "model", "10 s clip, ms", "10 s clips a second", "1 s clip, ms", "text, ms", "cold, s", "peak MB")
+    head = (
+        "cores", "model", "10 s clip, ms", "times the starter", "10 s clips a second", "1 s clip, ms", "text, ms",
+        "cold, s", "peak MB",
+    )  # fmt: skip
     lines = [
         f"Load of the machine's {there} cores: {before:.1f} before, {after:.1f} after.",
         "",
@@ -156,11 +159,14 @@ def as_markdown(result: dict[str, Any]) -> str:
         "| --- " * len(head) + "|",
     ]
     for cores, runs in result["runs"].items():
+        least = runs["starter"]["10_s_clip_cpu_ms"]["median"]
         for name, run in runs.items():
             clip = run["10_s_clip_cpu_ms"]
             cells = [
-                cores, f"{name} ({run['precision']})",
+                cores,
+                f"{name} ({run['precision']})",
                 f"{clip['median']:.0f} ({clip['low']:.0f} to {clip['high']:.0f})",
+                f"{clip['median'] / least:.1f}",
                 f"{1000 / run['10_s_clip_ms']['low']:.1f}", f"{run['1_s_clip_cpu_ms']['median']:.0f}",
                 f"{run['text_cpu_ms']['median']:.1f}", f"{run['cold_cpu_s']:.1f} ({run['cold_s']:.1f})",
                 f"{run['peak_mb']:.0f}",

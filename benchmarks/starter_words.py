@@ -155,14 +155,14 @@ class Pair:
     low: FloatArray
 
 
-def generated() -> dict[str, list[Pair]]:
-    """Make the pairs of every word; the same on every machine. Each is checked against the word's own number."""
+def generated(count: int = PAIRS) -> dict[str, list[Pair]]:
+    """Make pairs of every word; the same on every machine. Each is checked against the word's own number."""
     rng = np.random.default_rng(SEED)
     makers = dict(zip(WORDS, (_bright, _long, _loud, _rising, _tonal), strict=True))
     table: dict[str, list[Pair]] = {}
     for name, word in WORDS.items():
         made: list[Pair] = []
-        while len(made) < PAIRS:
+        while len(made) < count:
             pair = makers[name](rng)
             if word.of(pair.high) - word.of(pair.low) >= word.apart:
                 made.append(pair)
