@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPoint, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QCursor, QFontMetrics, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from soundsearch.audio.peaks import Peaks
@@ -31,6 +31,7 @@ class RowDelegate(QStyledItemDelegate):
         self._pixmaps: OrderedDict[tuple[object, ...], QPixmap] = OrderedDict()
         self.stacked = False  # waveform above the name, where the window is very narrow
         self.leading = Column.SOUND  # the leftmost column, which shows what is selected
+        self.hovered_row = -1  # under the mouse; asked once for a painting, not by every cell
         self.playing_id: int | None = None
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
@@ -57,7 +58,7 @@ class RowDelegate(QStyledItemDelegate):
         selected = bool(state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(cell, tokens.color("accent_soft"))
-        elif view.underMouse() and row == view.indexAt(view.viewport().mapFromGlobal(QCursor.pos())).row():
+        elif row == self.hovered_row:
             painter.fillRect(cell, tokens.color("panel"))
         if column == self.leading and selected:
             bar = "accent" if view.hasFocus() else "muted"
