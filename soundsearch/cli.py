@@ -16,7 +16,7 @@ import numpy as np
 
 import soundsearch
 from soundsearch.errors import Cancelled, CatalogueError, QueryError, SoundSearchError
-from soundsearch.records import Example, FloatArray, Hit, LibraryStatus, Progress
+from soundsearch.records import Clip, DuplicateGroup, Example, FloatArray, Hit, LibraryStatus, Progress
 from soundsearch.settings import Places
 
 if TYPE_CHECKING:
@@ -136,6 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("action", choices=actions, nargs="?", default="list")
     models.add_argument("name", nargs="?", metavar="NAME", help="which model")
 
+    sub = command("duplicates", _duplicates, "Clips that hold the same sound, and which to keep; nothing is deleted.")
+    sub.add_argument("--near", action="store_true", help="also near copies: other format, level or rate, cut shorter")
+
     command("status", _status, "Catalogue and index at a glance.")
     sub = command("verify", _verify, "Check catalogue, vectors and index against one another.")
     sub.add_argument("--repair", action="store_true", help="rebuild what can be rebuilt")
@@ -233,6 +236,43 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         "start_s": hit.start_s,
         "end_s": hit.end_s,
         "tags": list(hit.clip.tags),
+    }
+
+
+def _duplicates(options: argparse.Namespace, places: Places) -> int:
+    engine = _engine(options, places)
+    groups = _drive(engine.find_duplicates(options.near), options)
+    found = [(group, engine.clips(group.clip_ids)) for group in groups]
+    if options.json:
+        _print_json([_duplicates_object(group, clips) for group, clips in found])
+        return DONE
+    for group, clips in found:
+        print(f"{len(clips)} {group.kind} copies")
+        for clip in clips:
+            mark = "keep" if clip is clips[0] else "    "
+            print(f"  {mark}  {_shown(clip.path)}  ({clip.format}, {clip.sample_rate} Hz, {clip.duration_s:.2f} s)")
+    if not groups:
+        print("There are no duplicates.")
+    return DONE
+
+
+def _duplicates_object(group: DuplicateGroup, clips: Sequence[Clip]) -> dict[str, Any]:
+    return {
+        "kind": group.kind,
+        "similarity": group.similarity,
+        "keep": clips[0].path,
+        "clips": [
+            {
+                "path": clip.path,
+                "format": clip.format,
+                "sample_rate": clip.sample_rate,
+                "channels": clip.channels,
+                "duration_s": clip.duration_s,
+                "size_bytes": clip.size_bytes,
+                "offline": clip.offline,
+            }
+            for clip in clips
+        ],
     }
 
 
@@ -430,6 +470,8 @@ _PHASES = {
     "analyse": "analysing",
     "measure": "measuring",
     "moments": "listening to moments,",
+    "duplicates": "looking for copies,",
+    "compare": "comparing",
     "index": "building the index",
     "download": "downloading",
     "check": "checking the model",

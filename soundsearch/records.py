@@ -403,6 +403,15 @@ class ScanReport:
 
 
 @dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """Clips that hold the same sound. The first is the one that is suggested to be kept."""
+
+    kind: str  # "exact": the same decoded samples; "near": nearly, or of other rate, format or level
+    clip_ids: tuple[int, ...]
+    similarity: float  # of the waveforms, 0 to 1; 1 for exact ones
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A model that can be used or downloaded."""
 

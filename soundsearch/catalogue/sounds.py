@@ -4,12 +4,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 
+import numpy as np
+
 from soundsearch.catalogue.database import Database
-from soundsearch.records import Sound
+from soundsearch.records import FloatArray, IntArray, Sound
 
 VERSION = 1  # of the analysis; rows with another are measured again by the next scan
 _COLUMNS = ", ".join(field.name for field in fields(Sound))
 _MARKS = ", ".join("?" * len(fields(Sound)))
+_CHUNK = 500  # ids in one statement
 _SEPARATOR = os.sep.encode()
 
 
@@ -51,6 +54,35 @@ class Sounds:
         marks = ", ".join("?" * len(content_ids))
         rows = self._db.query(f"SELECT content_id, {_COLUMNS} FROM sounds WHERE content_id IN ({marks})", content_ids)
         return {row[0]: Sound(*row[1:]) for row in rows}
+
+    def copies(self) -> list[tuple[int, ...]]:
+        """Clips that have the same decoded samples, or the same bytes where they are not measured: ids, two or more."""
+        rows = self._db.query(
+            """SELECT group_concat(clips.id) FROM clips JOIN contents ON contents.id = clips.content_id
+            LEFT JOIN sounds ON sounds.content_id = clips.content_id
+            WHERE state = 'ready' GROUP BY CASE length(samples) WHEN 16 THEN samples ELSE digest END
+            HAVING count(*) > 1"""
+        )
+        return [tuple(sorted(int(clip_id) for clip_id in ids.split(","))) for (ids,) in rows]
+
+    def durations(self, content_ids: IntArray) -> FloatArray:
+        """How long contents are, in seconds, (n,)."""
+        known = dict(self._db.query("SELECT id, duration_s FROM contents"))
+        return np.array([known.get(content, 0.0) for content in content_ids.tolist()], np.float32)
+
+    def places(self, content_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """For each content a clip that holds it within reach: its id and whole path, as os.fsdecode gives it."""
+        found: dict[int, tuple[int, str]] = {}
+        for start in range(0, len(content_ids), _CHUNK):
+            ids = content_ids[start : start + _CHUNK]
+            rows = self._db.query(
+                f"""SELECT content_id, min(clips.id), roots.path, clips.path FROM clips JOIN roots ON roots.id = root_id
+                WHERE state = 'ready' AND online AND content_id IN ({", ".join("?" * len(ids))}) GROUP BY content_id""",
+                ids,
+            )
+            for content, clip_id, root, path in rows:
+                found[content] = clip_id, os.fsdecode(root.rstrip(_SEPARATOR) + _SEPARATOR + path)
+        return found
 
     def unmeasured(self, root_ids: Sequence[int]) -> list[Unmeasured]:
         """Contents of clips in these roots that have no measurement of this version, newest first."""

@@ -59,6 +59,13 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class FindDuplicates:
+    """Starts a job whose result is a tuple of `DuplicateGroup`, largest first. `near` also looks for near copies."""
+
+    near: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadModel:
     """Starts a job whose result is the `ModelInfo` of the installed model."""
 
@@ -244,6 +251,7 @@ Request = (
     | ListFailures
     | ListModels
     | Scan
+    | FindDuplicates
     | DownloadModel
     | UseModel
     | RevertModel

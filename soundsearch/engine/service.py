@@ -14,6 +14,7 @@ from soundsearch.catalogue.query import parse
 from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.engine import training
 from soundsearch.engine.active import ActiveModel
+from soundsearch.engine.duplicates import find_duplicates
 from soundsearch.engine.hearing import Hearing, tower_keys
 from soundsearch.engine.listing import mount_point, reach
 from soundsearch.engine.mapping import library_map
@@ -27,6 +28,7 @@ from soundsearch.model.store import STARTER, ModelStore
 from soundsearch.records import (
     Clip,
     ClipState,
+    DuplicateGroup,
     Example,
     Failure,
     Filter,
@@ -284,6 +286,16 @@ class Engine:
         yield from model.store_index()
         self._tidy_pooled()
         return report
+
+    def find_duplicates(self, near: bool = False) -> Generator[Progress, None, tuple[DuplicateGroup, ...]]:
+        """Group the clips that hold the same sound; nothing is deleted.
+
+        Args:
+            near: Also look for near copies, by the embeddings of the chosen model.
+        Returns:
+            The groups, largest first, as the generator's value.
+        """
+        return (yield from find_duplicates(self._catalogue, self.chosen.index(), near))
 
     def look_at_roots(self) -> None:
         """Note which roots can be reached now: those of a drive that was plugged in again come back by themselves."""

@@ -21,6 +21,7 @@ from soundsearch.engine.messages import (
     DrawMap,
     Failed,
     FetchClips,
+    FindDuplicates,
     ForgetClips,
     GetDetails,
     GetStatus,
@@ -305,6 +306,8 @@ class Worker:
                 return self._start(engine.draw_map(anew))
             case Scan(roots, moments):
                 return self._start(engine.scan(roots, moments=moments), uses_model=True)
+            case FindDuplicates(near):
+                return self._start(engine.find_duplicates(near))
             case DownloadModel(name):
                 return self._start(self._download(name))
             case PauseJob(job_id):

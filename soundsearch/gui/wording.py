@@ -9,6 +9,8 @@ PHASES = {
     "analyse": "analysing",
     "measure": "measuring",
     "moments": "listening to long clips",
+    "duplicates": "looking for copies",
+    "compare": "comparing what may be copies",
     "index": "building the index",
     "download": "downloading",
     "check": "checking",
