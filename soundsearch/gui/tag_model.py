@@ -27,7 +27,7 @@ class Column(IntEnum):
     SCORE = 3
 
 
-TITLES = {Column.ACCEPT: "", Column.CLIP: "Clip", Column.TAG: "Tag", Column.SCORE: "Confidence"}
+TITLES = {Column.ACCEPT: "", Column.CLIP: "Clip", Column.TAG: "Tag", Column.SCORE: "Sure"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +188,8 @@ class ReviewModel(QAbstractTableModel):
         """Titles."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return TITLES[Column(section)]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section == Column.SCORE:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

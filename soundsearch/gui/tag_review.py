@@ -5,7 +5,6 @@ from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QBoxLayout,
-    QHBoxLayout,
     QHeaderView,
     QListWidget,
     QListWidgetItem,
@@ -19,6 +18,8 @@ from PySide6.QtWidgets import (
 from soundsearch.gui import wording
 from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.flow_layout import FlowLayout
+from soundsearch.gui.folder_tree import BoxDelegate
 from soundsearch.gui.labels import label
 from soundsearch.gui.shortcuts import bind_in
 from soundsearch.gui.tag_model import Column, ReviewModel
@@ -50,6 +51,8 @@ class ReviewPage(DialogPage):
         self.title = label("", role="title")
         self.summary = label("", tone="muted")
         self.label_list = QListWidget()
+        self.label_list.setProperty("framed", "true")
+        self.label_list.setMinimumHeight(96)
         self.label_list.setAccessibleName("Proposed tags")
         self.label_list.currentRowChanged.connect(self._show_label)
         self.bar = QSlider(Qt.Orientation.Horizontal)
@@ -60,6 +63,7 @@ class ReviewPage(DialogPage):
         self.table = QTableView()
         self.table.setProperty("framed", "true")
         self.table.setModel(self.model)
+        self.table.setItemDelegateForColumn(Column.ACCEPT, BoxDelegate(theme, self.table))
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(Column.SCORE, Qt.SortOrder.DescendingOrder)
@@ -68,6 +72,7 @@ class ReviewPage(DialogPage):
         self.table.verticalHeader().setDefaultSectionSize(theme.px(13) + 15)
         self.table.setAccessibleName("Proposals")
         header = self.table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(Column.CLIP, QHeaderView.ResizeMode.Stretch)
         for column, width in ((Column.ACCEPT, 36), (Column.TAG, 150), (Column.SCORE, 96)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
@@ -121,13 +126,15 @@ class ReviewPage(DialogPage):
     def _right(self) -> QVBoxLayout:
         column = QVBoxLayout()
         column.setSpacing(4)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(4)
+        buttons = QWidget()
+        flow = FlowLayout(buttons)
         for button in (self.accept_button, self.refuse_button, self.clip_button, self.undo_button):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
+            flow.addWidget(button)
+        policy = buttons.sizePolicy()
+        policy.setHeightForWidth(True)
+        buttons.setSizePolicy(policy)
         column.addWidget(self.table, 1)
-        column.addLayout(buttons)
+        column.addWidget(buttons)
         return column
 
     def show_proposals(self, proposals: TagProposals, bar: float) -> None:
@@ -155,6 +162,8 @@ class ReviewPage(DialogPage):
         """Beside or below one another."""
         super().resizeEvent(event)
         wide = self.width() >= SIDE_BY_SIDE_FROM
+        self.table.horizontalHeader().resizeSection(Column.TAG, self._theme.px(150 if wide else 84))
+        self.table.horizontalHeader().resizeSection(Column.SCORE, self._theme.px(96 if wide else 60))
         direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         if self._columns.direction() != direction:
             self._columns.setDirection(direction)

@@ -156,10 +156,13 @@ QTreeView::item:hover:!selected {{ background: transparent; }}
 QLineEdit {{ background: {raised}; border: 2px solid {line}; border-radius: 4px; padding: 4px 8px;
     selection-background-color: {accent}; selection-color: {on_accent}; }}
 QLineEdit:focus {{ border-color: {accent}; }}
+QListWidget[framed="true"] {{ background: {raised}; border: 2px solid {line}; border-radius: 4px; padding: 2px; }}
+QListWidget[framed="true"]:focus {{ border-color: {accent}; }}
+QListWidget[framed="true"]::item {{ padding: 3px 6px; color: {text}; }}
+QListWidget[framed="true"]::item:selected {{ background: {accent_soft}; }}
 QComboBox {{ background: {raised}; border: 2px solid {line}; border-radius: 4px; padding: 2px 6px; }}
 QComboBox:hover {{ border-color: {muted}; }}
 QComboBox:focus {{ border-color: {accent}; }}
-QComboBox::drop-down {{ border: none; width: 16px; }}
 QComboBox QAbstractItemView {{ background: {raised}; border: 1px solid {line}; padding: 4px 0;
     selection-background-color: {accent_soft}; selection-color: {text}; }}
 QRadioButton {{ border: 2px solid transparent; border-radius: 4px; padding: 1px 4px 1px 0; spacing: 8px; }}
