@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from PySide6.QtCore import QPoint, QSettings, QSize, Qt, Signal, SignalInstance
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, SignalInstance
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from soundsearch.catalogue.query import parse_parts
@@ -136,15 +136,9 @@ class LibraryPanel(QFrame):
         self._query = text
         self._mark()
 
-    def save(self, window: QSettings) -> None:
-        """Remember which sections are open."""
-        for lines in self._lists():
-            window.setValue(f"sections/{lines.key}", lines.section.is_open)
-
-    def restore(self, window: QSettings) -> None:
-        """Open the sections that were open."""
-        for lines in self._lists():
-            lines.section.set_open(str(window.value(f"sections/{lines.key}", True)).lower() == "true")
+    def sections(self) -> dict[str, Section]:
+        """Its sections by a name that is remembered."""
+        return {lines.key: lines.section for lines in self._lists()}
 
     def _lists(self) -> tuple["Lines", ...]:
         return self.folders, self.collections, self.tags, self.searches

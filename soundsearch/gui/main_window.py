@@ -10,6 +10,7 @@ from soundsearch.gui.audition import Audition
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
 from soundsearch.gui.clip_commands import ClipCommands
+from soundsearch.gui.details_panel import DetailsPanel
 from soundsearch.gui.dialogs import ProblemReport
 from soundsearch.gui.drops import DropTarget
 from soundsearch.gui.library_commands import LibraryCommands
@@ -37,8 +38,8 @@ FIRST_SIZE = QSize(1100, 720)
 class MainWindow(QMainWindow):
     """Everything the user sees.
 
-    Its parts: `center` (query and results), `panel` (library), `player`, `status_line`, `first_run`, placed by
-    `regions`; what they do together: `listening`, `organising`, `clip_commands`, `panel_commands`,
+    Its parts: `center` (query and results), `panel` (library), `details`, `player`, `status_line`, `first_run`, placed
+    by `regions`; what they do together: `listening`, `organising`, `clip_commands`, `panel_commands`,
     `library_commands`, `notices`, `training`, `tagging`.
 
     Signals:
@@ -60,10 +61,11 @@ class MainWindow(QMainWindow):
 
         self.center = Center(bridge, theme)
         self.panel = LibraryPanel(theme, self.center.results)
+        self.details = DetailsPanel(bridge, theme)
         self.player = PlayerBar(audition, theme, preferences.regions)
         self.status_line = StatusLine(bridge, theme)
         self.first_run = FirstRun(theme)
-        self.regions = Regions(self.center, self.panel, self.player, self.status_line, self.first_run)
+        self.regions = Regions(self.center, self.panel, self.details, self.player, self.status_line, self.first_run)
         self.setCentralWidget(self.regions)
 
         self.notices = Notices(bridge, self.center.notices, self.status_line, preferences, self)
@@ -72,7 +74,9 @@ class MainWindow(QMainWindow):
         self.listening = Listening(audition, self.center.results, self.player, preferences, theme, self)
         self.organising = Organising(bridge, self.center, self.status_line, self)
         self.clip_commands = ClipCommands(self.center, self.listening, self.organising, self.status_line, theme, self)
-        self.panel_commands = PanelCommands(bridge, self.panel, self.center, self.organising, self.notices, theme, self)
+        self.panel_commands = PanelCommands(
+            bridge, self.panel, self.details, self.center, self.organising, self.listening, self.notices, theme, self
+        )
         self.library_commands = LibraryCommands(
             bridge, self.center, self.status_line, self.notices, self.training, self.tagging, preferences, theme, self
         )
@@ -125,6 +129,7 @@ class MainWindow(QMainWindow):
         self.recording.ended.connect(center.results.setFocus)
         center.search_bar.menu_requested.connect(library.open_main_menu)
         center.search_bar.library_requested.connect(self.regions.toggle_panel)
+        center.search_bar.details_requested.connect(self.regions.toggle_details)
         center.search_bar.map_requested.connect(self.toggle_map)
         center.map_toggled.connect(center.search_bar.map_button.setChecked)
         center.map.clip_chosen.connect(self.listening.choose)
@@ -152,6 +157,7 @@ class MainWindow(QMainWindow):
             ("Alt+Left", lambda: bar.go(-1)),
             ("Alt+Right", lambda: bar.go(1)),
             ("Ctrl+B", self.regions.toggle_panel),
+            ("Ctrl+I", self.regions.toggle_details),
             ("Ctrl+M", self.toggle_map),
             ("Ctrl+O", self.add_folder),
             ("F5", library.scan_all),
@@ -225,13 +231,13 @@ class MainWindow(QMainWindow):
         self.center.search_bar.restore(window)
         self.center.results.set_compact(self._preferences.flag("rows/compact", False))
         self.regions.restore(window)
-        self.panel.restore(window)
+        self.panel_commands.restore(window)
 
     def _save(self) -> None:
         window = self._preferences.window
         window.setValue("window/geometry", self.saveGeometry())
         self.regions.save(window)
-        self.panel.save(window)
+        self.panel_commands.save(window)
         self.center.results.save_columns(window)
         self.center.search_bar.save(window)
         window.sync()

@@ -3,14 +3,16 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QPoint, Qt, Signal
+from PySide6.QtCore import QObject, QPoint, QSettings, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from soundsearch.gui import menus, query_filters
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
+from soundsearch.gui.details_panel import DetailsPanel
 from soundsearch.gui.file_exchange import reveal
 from soundsearch.gui.library_panel import LibraryPanel
+from soundsearch.gui.listening import Listening
 from soundsearch.gui.menus import SEPARATOR, Item
 from soundsearch.gui.missing_list import MissingList
 from soundsearch.gui.notices import Notices
@@ -32,8 +34,10 @@ class PanelCommands(QObject):
         self,
         bridge: EngineBridge,
         panel: LibraryPanel,
+        details: DetailsPanel,
         center: Center,
         organising: Organising,
+        listening: Listening,
         notices: Notices,
         theme: Theme,
         window: QWidget,
@@ -42,6 +46,8 @@ class PanelCommands(QObject):
         self._bridge, self._bar, self._organising = bridge, center.search_bar, organising
         self._notices, self._theme, self._window = notices, theme, window
         self._missing: MissingList | None = None
+        self._results, self._details = center.results, details
+        self._sections = panel.sections() | details.sections()
         panel.filter_requested.connect(self.toggle_filter)
         panel.search_requested.connect(organising.ask_again)
         panel.collection_requested.connect(organising.new_collection)
@@ -56,7 +62,31 @@ class PanelCommands(QObject):
         bridge.tags_known.connect(panel.show_tags)
         bridge.searches_known.connect(panel.show_searches)
         bridge.located.connect(bridge.scan)
+        details.favourite_toggled.connect(organising.toggle_favourite)
+        details.rated.connect(organising.rate)
+        details.coloured.connect(organising.set_colour)
+        details.tag_added.connect(organising.tag_selected)
+        details.tag_removed.connect(organising.remove_tag)
+        details.collection_chosen.connect(partial(self.toggle_filter, "in"))
+        details.similar_chosen.connect(listening.point_at)
+        bridge.tags_known.connect(lambda tags: details.complete_tags(tuple(tag.label for tag in tags)))
+        organising.changed.connect(details.refresh)
+        center.results.selection_changed.connect(self._show_details)
+        center.results.chosen.connect(lambda _: self._show_details())
         self._bar.search_requested.connect(lambda search: panel.show_query(search.text))
+
+    def save(self, window: QSettings) -> None:
+        """Remember which sections of the panels are open."""
+        for name, section in self._sections.items():
+            window.setValue(f"sections/{name}", section.is_open)
+
+    def restore(self, window: QSettings) -> None:
+        """Open the sections that were open."""
+        for name, section in self._sections.items():
+            section.set_open(str(window.value(f"sections/{name}", True)).lower() == "true")
+
+    def _show_details(self) -> None:
+        self._details.show_clip(self._results.current_clip(), len(self._results.selected_rows()))
 
     def toggle_filter(self, name: str, value: str) -> None:
         """Narrow the query to something, or no longer."""

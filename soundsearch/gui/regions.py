@@ -5,11 +5,14 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from soundsearch.gui.center import Center
+from soundsearch.gui.details_panel import DETAILS_WIDTH, DetailsPanel
 from soundsearch.gui.library_panel import PANEL_WIDTH, LibraryPanel
 from soundsearch.gui.pages import FirstRun
 from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.status_line import StatusLine
 
+DETAILS_FROM = 700  # width in pixels from which the details may stand beside the results
+DETAILS_AT_FIRST_FROM = 1080  # and from which they do before the user has opened or closed them
 DRAWER_BELOW = 640  # width in pixels under which the library lies over the results
 
 
@@ -17,10 +20,17 @@ class Regions(QWidget):
     """The parts of the window in their places; which of them are open, and how wide, is remembered."""
 
     def __init__(
-        self, center: Center, panel: LibraryPanel, player: PlayerBar, status_line: StatusLine, first_run: FirstRun
+        self,
+        center: Center,
+        panel: LibraryPanel,
+        details: DetailsPanel,
+        player: PlayerBar,
+        status_line: StatusLine,
+        first_run: FirstRun,
     ) -> None:
         super().__init__()
-        self._center, self._panel, self._first_run = center, panel, first_run
+        self._center, self._panel, self._details, self._first_run = center, panel, details, first_run
+        self._details_open: bool | None = None  # None while the width decides
         self._panel_open = True
         self._drawer_open = False
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -28,6 +38,7 @@ class Regions(QWidget):
         self._splitter.setChildrenCollapsible(False)
         self._splitter.addWidget(panel)
         self._splitter.addWidget(center)
+        self._splitter.addWidget(details)
         self._splitter.setStretchFactor(1, 1)
         self._work = QWidget()
         _stack(self._work, self._splitter, player)
@@ -53,6 +64,12 @@ class Regions(QWidget):
             self._panel_open = not self._panel_open
             self.fit()
 
+    def toggle_details(self) -> None:
+        """Show or hide the details, where there is room for them."""
+        if self.width() >= DETAILS_FROM:
+            self._details_open = not self._details.isVisibleTo(self)
+            self.fit()
+
     def show_drawer(self, show: bool) -> None:
         """The library over the results, where there is no room beside them."""
         self._drawer_open = show
@@ -71,7 +88,7 @@ class Regions(QWidget):
         elif not as_drawer and not in_splitter:
             self._splitter.insertWidget(0, self._panel)
             self._panel.show()  # the splitter gives no room to what is hidden
-            self._splitter.setSizes([PANEL_WIDTH, max(1, self.width() - PANEL_WIDTH)])
+            self._share(PANEL_WIDTH, self._details.width())
         if as_drawer:
             bar = self._center.search_bar.height()
             height = max(0, self._center.geometry().height() - bar)
@@ -79,19 +96,35 @@ class Regions(QWidget):
         self._panel.setVisible(self._drawer_open if as_drawer else self._panel_open)
         self._panel.setFrameShape(QFrame.Shape.NoFrame)
         self._center.search_bar.library_button.setChecked(self._panel.isVisibleTo(self))
+        open_now = self._details_open
+        if open_now is None:
+            open_now = self.width() >= DETAILS_AT_FIRST_FROM
+        self._details.setVisible(open_now and self.width() >= DETAILS_FROM)
+        button = self._center.search_bar.details_button
+        button.setChecked(self._details.isVisibleTo(self))
+        button.setVisible(self.width() >= DETAILS_FROM)
 
     def restore(self, window: QSettings) -> None:
         """Take the places of last time, for a width that is set already."""
         value = window.value("panel/open", True)
         self._panel_open = value if isinstance(value, bool) else str(value).lower() == "true"
+        details = window.value("details/open")
+        self._details_open = None if details is None else str(details).lower() == "true"
         width = _pixels(window.value("panel/width"), PANEL_WIDTH)
-        self._splitter.setSizes([width, max(1, self.window().width() - width)])
+        self._share(width, _pixels(window.value("details/width"), DETAILS_WIDTH))
 
     def save(self, window: QSettings) -> None:
         """Remember the places."""
         window.setValue("panel/open", self._panel_open)
         if self._splitter.indexOf(self._panel) >= 0 and self._panel.isVisible():
             window.setValue("panel/width", self._panel.width())
+        if self._details_open is not None:
+            window.setValue("details/open", self._details_open)
+        if self._details.isVisible():
+            window.setValue("details/width", self._details.width())
+
+    def _share(self, panel: int, details: int) -> None:
+        self._splitter.setSizes([panel, max(1, self.window().width() - panel - details), details])
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Beside a DAW or on a large screen."""

@@ -32,7 +32,7 @@ class SearchBar(QWidget):
     Signals:
         search_requested (Search): The query is another one; typing is gathered for 150 ms.
         list_entered: The user wants to go to the results.
-        menu_requested, library_requested, map_requested: The buttons beside the field.
+        menu_requested, library_requested, map_requested, details_requested: The buttons beside the field.
         record_requested: The button in the field: record from the microphone, or stop.
     """
 
@@ -40,6 +40,7 @@ class SearchBar(QWidget):
     list_entered = Signal()
     menu_requested = Signal()
     library_requested = Signal()
+    details_requested = Signal()
     map_requested = Signal()
     record_requested = Signal()
 
@@ -59,6 +60,9 @@ class SearchBar(QWidget):
         self.library_button = self._button("Library (Ctrl+B)", "Show or hide the library")
         self.library_button.setCheckable(True)
         self.library_button.clicked.connect(self.library_requested)
+        self.details_button = self._button("Details (Ctrl+I)", "Show or hide the details")
+        self.details_button.setCheckable(True)
+        self.details_button.clicked.connect(self.details_requested)
         self.menu_button = self._button("Menu (Alt+M)", "Menu")
         self.menu_button.clicked.connect(self.menu_requested)
         self.map_button = self._button("Map or list (Ctrl+M)", "Show the map")
@@ -119,11 +123,12 @@ class SearchBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 8, 8, 4)
         row.setSpacing(4)
-        for button in (self.library_button, self.map_button, self.menu_button):
+        for button in (self.library_button, self.map_button, self.details_button, self.menu_button):
             button.setFixedHeight(42)  # of the field with one line, so that they stand in the middle of it
         row.addWidget(self.library_button, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(column, 1)
         row.addWidget(self.map_button, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.details_button, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setFocusProxy(self.box)
         theme.changed.connect(self._dress)
@@ -364,6 +369,7 @@ class SearchBar(QWidget):
     def _dress(self) -> None:
         self.library_button.setIcon(self._theme.icon("library", "muted"))
         self.map_button.setIcon(self._theme.icon("map", "muted"))
+        self.details_button.setIcon(self._theme.icon("details", "muted"))
         self.menu_button.setIcon(self._theme.icon("menu", "muted"))
         self.clear_button.setIcon(self._theme.icon("close", "muted"))
         self.history_button.setIcon(self._theme.icon("search", "muted"))

@@ -28,6 +28,7 @@ SHORTCUTS = (
     ("Ctrl+S", "Save this search"),
     ("Ctrl+C", "Copy the selected clips as files"),
     ("Ctrl+B", "Show or hide the library"),
+    ("Ctrl+I", "Show or hide the details"),
     ("Ctrl+M", "Map or list"),
     ("+  −  0  on the map", "Nearer, farther, all of it"),
     ("Ctrl+O", "Add a folder"),

@@ -67,11 +67,23 @@ LIGHT = Tokens(
     is_dark=False,
 )
 
+# Colour labels of clips, as dots: (dark, light). Their names are `records.COLOURS`.
+LABELS = {
+    "red": ("#E5726A", "#C4352B"),
+    "orange": ("#E0914A", "#B85C00"),
+    "yellow": ("#D9C04A", "#9A7B00"),
+    "green": ("#6DBE6B", "#2E7D32"),
+    "blue": ("#6AA5E8", "#1E63B8"),
+    "purple": ("#B18AE0", "#7440B0"),
+    "grey": ("#9AA1AD", "#5B616B"),
+}
+
 STYLE = """
 * {{ font-size: {body}px; color: {text}; outline: none; }}
 QMainWindow, QDialog, #page {{ background: {base}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; padding: 4px 8px; }}
-#panel, #player, #status {{ background: {panel}; }}
+#panel, #details, #player, #status {{ background: {panel}; }}
+#details {{ border-left: 1px solid {line}; }}
 #panel {{ border-right: 1px solid {line}; }}
 #player {{ border-top: 1px solid {line}; }}
 #status {{ border-top: 1px solid {line}; }}
@@ -154,6 +166,7 @@ QTreeView::item {{ padding: 2px 0; }}
 QTreeView::item:selected {{ background: {accent_soft}; }}
 QTreeView::item:hover:!selected {{ background: transparent; }}
 QLineEdit {{ background: {raised}; border: 2px solid {line}; border-radius: 4px; padding: 4px 8px;
+    placeholder-text-color: {muted};
     selection-background-color: {accent}; selection-color: {on_accent}; }}
 QLineEdit:focus {{ border-color: {accent}; }}
 QListWidget[framed="true"] {{ background: {raised}; border: 2px solid {line}; border-radius: 4px; padding: 2px; }}
@@ -258,6 +271,10 @@ class Theme(QObject):
             font.setWeight(QFont.Weight.Medium if medium else QFont.Weight.Normal)
             font.setFeature(QFont.Tag("tnum"), 1)
         return self._fonts[key]
+
+    def label_color(self, name: str) -> QColor:
+        """The colour of a colour label."""
+        return QColor(LABELS[name][0 if self.tokens.is_dark else 1])
 
     def icon(self, name: str, token: str = "text", size: int = 20) -> QIcon:
         """An icon of `resources/icons` in the colour of a token, accented when checked, faded when disabled."""

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QPushButton
 from soundsearch.catalogue.query import parse_parts
 from soundsearch.engine import messages as m
 from soundsearch.errors import QueryError
+from soundsearch.gui.details_panel import DetailsPanel, facts
 from soundsearch.gui.draft import Draft, Sound
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.missing_list import MissingList
@@ -328,3 +329,70 @@ def test_a_root_that_moved_is_pointed_at_its_new_folder(qtbot: Any, open_window:
     ask_menu(window.panel.folders["/gone"])
     assert "It is somewhere else now…" in [action.text() for action in open_menu().actions()]
     open_menu().close()
+
+
+# -- details
+
+
+def test_details_say_everything_and_what_is_changed_there_is_changed(
+    qtbot: Any, open_window: Open, engine: FakeEngine
+) -> None:
+    engine.clips[0] = made_up_clip(0, tags=("dusty",), rating=2, key="Am", tempo_bpm=124.4, loudness_lufs=-14.25)
+    engine.collections = {"Drums": {0}}
+    window = open_window(engine, (1400, 800))
+    details = window.details
+    assert details.isVisible()
+    results = window.center.results
+    results.selectRow(int(window.center.model.rows_of(np.array([0]))[0]))
+    qtbot.waitUntil(lambda: bool(chips(details)) and ("drums", "auto") in chips(details))
+    assert set(chips(details)) == {("Folder 0", "folder"), ("dusty", "user"), ("drums", "auto")}
+    assert details.name.text() == engine.clips[0].name
+    assert {("Key", "Am"), ("Tempo", "124 BPM"), ("Loudness", "-14.2 LUFS")} <= set(facts(engine.clips[0]))
+    assert not chips(details)["Folder 0", "folder"].isEnabled()
+    assert "80" in chips(details)["drums", "auto"].toolTip()
+    qtbot.mouseClick(details.stars[3], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(details.colours["blue"], Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(details.tag_field, "tape")
+    qtbot.keyClick(details.tag_field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: ("tape", "user") in chips(details))
+    assert (engine.clips[0].rating, engine.clips[0].colour) == (4, "blue")
+    qtbot.waitUntil(lambda: details.stars[3].isChecked())
+    qtbot.mouseClick(chips(details)["dusty", "user"], Qt.MouseButton.LeftButton)
+    assert actions(engine)[-1] == TagClips((0,), (), ("dusty",))
+    qtbot.mouseClick(details.stars[3], Qt.MouseButton.LeftButton)  # the star that is lit goes out
+    assert actions(engine)[-1] == MarkClips((0,), rating=0)
+    (collection,) = [row for row in details.collections_section.findChildren(PanelRow) if row.isVisible()]
+    collection.click()
+    assert window.center.search_bar.draft.parts == ("in:Drums",)
+
+
+def test_a_similar_clip_is_heard_from_the_details(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    window = open_window(engine, (1400, 800))
+    window.center.results.selectRow(0)
+    rows: list[PanelRow] = []
+    qtbot.waitUntil(lambda: bool(rows.extend(window.details.similar_section.findChildren(PanelRow)) or rows))
+    rows[0].click()
+    heard = next(clip.path for clip in engine.clips.values() if clip.name == rows[0].text())
+    qtbot.waitUntil(lambda: ("load", heard) in [call[:2] for call in window.fake_player.calls])  # type: ignore[attr-defined]
+
+
+def test_details_open_close_and_are_remembered(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    window = open_window(engine, (1000, 700))
+    assert not window.details.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_I, Qt.KeyboardModifier.ControlModifier)
+    assert window.details.isVisible()
+    window.resize(690, 700)
+    qtbot.waitUntil(lambda: not window.details.isVisible())
+    window.resize(900, 700)
+    qtbot.waitUntil(window.details.isVisible)
+    window.close()
+    again = open_window(engine, (800, 700))
+    assert again.details.isVisible()
+    assert again.center.search_bar.details_button.isChecked()
+    qtbot.mouseClick(again.center.search_bar.details_button, Qt.MouseButton.LeftButton)
+    assert not again.details.isVisible()
+
+
+def chips(details: DetailsPanel) -> dict[tuple[str, str], QPushButton]:
+    found = [chip for chip in details.findChildren(QPushButton) if chip.property("tag") and chip.isVisible()]
+    return {(chip.property("tag"), chip.property("source")): chip for chip in found}

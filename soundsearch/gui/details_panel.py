@@ -1,0 +1,357 @@
+"""The details of the current clip: what it is, what is said of it, and what sounds like it."""
+
+from datetime import datetime
+from functools import partial
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import (
+    QCompleter,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from soundsearch.gui import wording
+from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.flow_layout import FlowLayout
+from soundsearch.gui.labels import label
+from soundsearch.gui.naming import MAX_NAME
+from soundsearch.gui.panel_rows import PanelRow, Section
+from soundsearch.gui.theme import Theme
+from soundsearch.records import COLOURS, Clip, ClipDetails, Tag
+
+DETAILS_WIDTH = 240
+ASK_MS = 80  # the details are asked for once the selection rests
+
+
+class DetailsPanel(QFrame):
+    """What there is to know of one clip. Marks and tags given here are given to the whole selection.
+
+    Signals:
+        favourite_toggled
+        rated (int), coloured (str): Stars from 0 to 5; a colour label's name, or "".
+        tag_added, tag_removed (str)
+        collection_chosen (str): Its clips should be shown.
+        similar_chosen (Clip): It should be heard.
+    """
+
+    favourite_toggled = Signal()
+    rated = Signal(int)
+    coloured = Signal(str)
+    tag_added = Signal(str)
+    tag_removed = Signal(str)
+    collection_chosen = Signal(str)
+    similar_chosen = Signal(object)
+
+    def __init__(self, bridge: EngineBridge, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("details")
+        self._bridge, self._theme = bridge, theme
+        self._clip: Clip | None = None
+        self._wanted: int | None = None
+        self._ask_soon = QTimer(self, singleShot=True, interval=ASK_MS)
+        self._ask_soon.timeout.connect(self._ask)
+        self.name = label(role="query")
+        self.path = label(tone="muted", role="small")
+        self.path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.remark = label(tone="warn", role="small")
+        self.favourite = self._mark_button("Favourite (F)", "Favourite")
+        self.favourite.clicked.connect(self.favourite_toggled)
+        self.stars = [self._mark_button(f"{wording.count(n, 'star')} ({n})", wording.count(n, "star"))
+                      for n in range(1, 6)]  # fmt: skip
+        for number, star in enumerate(self.stars, start=1):
+            star.clicked.connect(partial(self._rate, number))
+        self.colours = {name: self._mark_button(f"{name.capitalize()} label", f"{name.capitalize()} label")
+                        for name in COLOURS}  # fmt: skip
+        for name, button in self.colours.items():
+            button.clicked.connect(partial(self._colour, name))
+        self._tags = QWidget()
+        self._tag_flow = FlowLayout(self._tags)
+        self.tag_field = QLineEdit()
+        self.tag_field.setPlaceholderText("Add a tag")
+        self.tag_field.setAccessibleName("Add a tag")
+        self.tag_field.setMaxLength(MAX_NAME)
+        self.tag_field.returnPressed.connect(self._add_tag)
+        self._facts = QGridLayout()
+        self.tags_section = Section("Tags", theme)
+        self.facts_section = Section("Analysis", theme)
+        self.collections_section = Section("Collections", theme)
+        self.similar_section = Section("Similar", theme)
+        self._lay_out()
+        bridge.details_known.connect(self._show)
+        bridge.changed.connect(self.refresh)
+        theme.changed.connect(self._dress)
+        self.show_nothing()
+
+    def sizeHint(self) -> QSize:
+        """A narrow column."""
+        return QSize(DETAILS_WIDTH, 400)
+
+    def sections(self) -> dict[str, Section]:
+        """Its sections by a name that is remembered."""
+        return {
+            "details_tags": self.tags_section,
+            "details_facts": self.facts_section,
+            "details_collections": self.collections_section,
+            "details_similar": self.similar_section,
+        }
+
+    def show_clip(self, clip: Clip | None, selected: int = 1) -> None:
+        """Show what is known at once, and ask for the rest; `selected` clips get what is said here."""
+        if clip is None:
+            self.show_nothing()
+            return
+        self._wanted = clip.id
+        other = self._clip is None or self._clip.id != clip.id
+        self._show_known(clip)
+        self.remark.setText(f"Marks and tags go to all {selected:,} selected clips" if selected > 1 else "")
+        self.remark.setVisible(selected > 1)
+        if other:
+            self._show_tags(tuple(Tag(tag, "") for tag in clip.tags))
+            self._show_rest((), ())
+        self.refresh()
+
+    def show_nothing(self) -> None:
+        """No clip is chosen."""
+        self._wanted = self._clip = None
+        self._body.hide()
+        self._empty.show()
+
+    def refresh(self) -> None:
+        """Ask again for what is shown, if anyone can see it."""
+        if self._wanted is not None and self.isVisible():
+            self._ask_soon.start()
+
+    def complete_tags(self, labels: tuple[str, ...]) -> None:
+        """Tags to complete what is typed."""
+        completer = QCompleter(list(labels), self.tag_field)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.tag_field.setCompleter(completer)
+
+    def showEvent(self, event: object) -> None:
+        """What was chosen while it was closed is asked for now."""
+        self.refresh()
+
+    def _ask(self) -> None:
+        if self._wanted is not None:
+            self._bridge.ask_details(self._wanted)
+
+    def _show(self, details: ClipDetails | None) -> None:
+        if details is None:
+            self.show_nothing()
+        elif details.clip.id == self._wanted:
+            self._show_known(details.clip)
+            self._show_tags(details.tags)
+            self._show_rest(details.collections, details.similar)
+
+    def _show_known(self, clip: Clip) -> None:
+        self._clip = clip
+        self._empty.hide()
+        self._body.show()
+        # A break may stand after each separator: a path has no spaces to wrap at.
+        self.name.setText(display_name(clip.name).replace("_", "_\N{ZERO WIDTH SPACE}"))
+        self.path.setText(display_name(clip.path.removesuffix(clip.name)).replace("/", "/\N{ZERO WIDTH SPACE}"))
+        self._dress()
+        while item := self._facts.takeAt(0):
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+        for row, (what, value) in enumerate(facts(clip)):
+            self._facts.addWidget(label(what, tone="muted", role="small"), row, 0)
+            said = label(value, role="small")
+            said.setAlignment(Qt.AlignmentFlag.AlignRight)
+            self._facts.addWidget(said, row, 1)
+
+    def _show_tags(self, tags: tuple[Tag, ...]) -> None:
+        _empty(self._tag_flow)
+        for tag in tags:
+            name = display_name(tag.label)
+            by = wording.TAG_SOURCES.get(tag.source, "")
+            chip = QPushButton(name if tag.source in ("folder", "") else f"{name}  ×")
+            chip.setProperty("role", "chip")
+            chip.setProperty("tag", tag.label)
+            chip.setProperty("source", tag.source)
+            if tag.source in ("folder", ""):
+                chip.setEnabled(False)
+                chip.setToolTip("Given by its folder" if by else "")
+                chip.setAccessibleName(f"Tag {name}")
+            else:
+                score = "" if tag.score is None else f", {wording.share(tag.score)} sure"
+                chip.setToolTip(f"Given by {by}{score}: press to remove it")
+                chip.setAccessibleName(f"Remove the tag {name}, given by {by}")
+                chip.clicked.connect(partial(self.tag_removed.emit, tag.label))
+            self._tag_flow.addWidget(chip)
+            chip.show()
+
+    def _show_rest(self, collections: tuple[str, ...], similar: tuple[Clip, ...]) -> None:
+        for section, rows in (
+            (self.collections_section, [self._collection_row(name) for name in collections]),
+            (self.similar_section, [self._similar_row(clip) for clip in similar]),
+        ):
+            while item := section.rows.takeAt(0):
+                if widget := item.widget():
+                    widget.hide()
+                    widget.deleteLater()
+            for row in rows:
+                section.rows.addWidget(row)
+            section.setVisible(bool(rows))
+
+    def _collection_row(self, name: str) -> PanelRow:
+        row = PanelRow(self._theme, "collection")
+        row.setCheckable(False)
+        row.show_line(name, tip="Show its clips")
+        row.clicked.connect(partial(self.collection_chosen.emit, name))
+        return row
+
+    def _similar_row(self, clip: Clip) -> PanelRow:
+        row = PanelRow(self._theme, "play")
+        row.setCheckable(False)
+        row.show_line(clip.name, wording.length(clip.duration_s), tip=f"Hear it\n{display_name(clip.path)}")
+        row.clicked.connect(partial(self.similar_chosen.emit, clip))
+        return row
+
+    def _rate(self, stars: int) -> None:
+        same = self._clip is not None and self._clip.rating == stars
+        self.rated.emit(0 if same else stars)
+        self._dress()
+
+    def _colour(self, name: str) -> None:
+        same = self._clip is not None and self._clip.colour == name
+        self.coloured.emit("" if same else name)
+        self._dress()
+
+    def _add_tag(self) -> None:
+        if tag := self.tag_field.text().strip():
+            self.tag_added.emit(tag)
+        self.tag_field.clear()
+
+    def _mark_button(self, tip: str, name: str) -> QToolButton:
+        button = QToolButton()
+        button.setProperty("small", "true")
+        button.setCheckable(True)
+        button.setToolTip(tip)
+        button.setAccessibleName(name)
+        button.setIconSize(QSize(16, 16))
+        return button
+
+    def _lay_out(self) -> None:
+        marks = QHBoxLayout()
+        marks.setSpacing(0)
+        for button in (*self.stars, self.favourite):
+            marks.addWidget(button)
+        marks.insertStretch(5, 1)
+        dots = QHBoxLayout()
+        dots.setSpacing(0)
+        for button in self.colours.values():
+            dots.addWidget(button)
+        dots.addStretch(1)
+        top = QVBoxLayout()
+        top.setContentsMargins(12, 12, 8, 4)
+        top.setSpacing(4)
+        for widget in (self.name, self.path, self.remark):
+            top.addWidget(widget)
+        top.addLayout(marks)
+        top.addLayout(dots)
+        for section, inside in ((self.tags_section, self._tags), (self.facts_section, None)):
+            section.rows.setContentsMargins(8, 0, 4, 4)
+            if inside:
+                section.rows.addWidget(inside)
+        self.tags_section.rows.setSpacing(6)
+        self.tags_section.rows.addWidget(self.tag_field)
+        self._facts.setColumnStretch(1, 1)
+        self._facts.setVerticalSpacing(2)
+        self.facts_section.rows.addLayout(self._facts)
+        self._body = QWidget()
+        body = QVBoxLayout(self._body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(4)
+        body.addLayout(top)
+        for section in self.sections().values():
+            body.addWidget(section)
+        body.addStretch(1)
+        self._empty = label("Select a clip to see its details.", tone="muted")
+        self._empty.setContentsMargins(12, 16, 12, 12)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignTop)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._body)
+        column.addWidget(self._empty)
+        scroll = QScrollArea()
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addWidget(scroll)
+        self.setMinimumWidth(200)
+
+    def _dress(self) -> None:
+        clip = self._clip
+        self.favourite.setChecked(bool(clip and clip.favourite))
+        self.favourite.setIcon(self._theme.icon("favourite", "muted", 16))
+        for number, star in enumerate(self.stars, start=1):
+            lit = bool(clip and clip.rating >= number)
+            star.setChecked(bool(clip and clip.rating == number))
+            star.setIcon(self._theme.icon("star-full" if lit else "star", "accent" if lit else "muted", 16))
+        for name, button in self.colours.items():
+            button.setChecked(bool(clip and clip.colour == name))
+            button.setIcon(self._dot(name, button.isChecked()))
+
+    def _dot(self, name: str, chosen: bool) -> QIcon:
+        """A filled circle in the colour of a label, with a ring if it is the clip's."""
+        ratio = self.devicePixelRatioF()
+        pixmap = QPixmap(QSize(16, 16) * ratio)
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.label_color(name))
+        painter.drawEllipse(4, 4, 8, 8)
+        if chosen:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(self._theme.tokens.color("text"))
+            painter.drawEllipse(1, 1, 14, 14)
+        painter.end()
+        return QIcon(pixmap)
+
+
+def facts(clip: Clip) -> list[tuple[str, str]]:
+    """What is known of a clip, as lines of a table; what is not known has none."""
+    found = [
+        ("Length", wording.length(clip.duration_s) if clip.duration_s else ""),
+        ("Kind", clip.kind.capitalize()),
+        ("Tempo", f"{clip.tempo_bpm:.0f} BPM" if clip.tempo_bpm else ""),
+        ("Key", clip.key),
+        ("Loudness", f"{clip.loudness_lufs:.1f} LUFS" if clip.loudness_lufs is not None else ""),
+        ("Peak", f"{clip.peak_db:.1f} dB" if clip.peak_db is not None else ""),
+        ("Brightness", f"{clip.brightness_hz:,.0f} Hz" if clip.brightness_hz else ""),
+        ("Format", clip.format.upper()),
+        ("Sample rate", f"{clip.sample_rate / 1000:g} kHz" if clip.sample_rate else ""),
+        ("Channels", wording.channels(clip.channels) if clip.channels else ""),
+        ("Size", wording.size(clip.size_bytes) if clip.size_bytes else ""),
+        (
+            "Changed",
+            datetime.fromtimestamp(clip.modified_ns / 1e9).strftime("%d %b %Y") if clip.modified_ns > 0 else "",
+        ),
+    ]
+    return [(what, value) for what, value in found if value]
+
+
+def _empty(flow: FlowLayout) -> None:
+    while item := flow.takeAt(0):
+        if widget := item.widget():
+            widget.hide()
+            widget.deleteLater()
