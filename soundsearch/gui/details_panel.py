@@ -57,6 +57,8 @@ class DetailsPanel(QFrame):
         self._bridge, self._theme = bridge, theme
         self._clip: Clip | None = None
         self._wanted: int | None = None
+        self._shown_tags: tuple[Tag, ...] | None = None
+        self._shown_rest: tuple[tuple[str, ...], tuple[Clip, ...]] | None = None
         self._ask_soon = QTimer(self, singleShot=True, interval=ASK_MS)
         self._ask_soon.timeout.connect(self._ask)
         self.name = label(role="query")
@@ -172,6 +174,9 @@ class DetailsPanel(QFrame):
             self._facts.addWidget(said, row, 1)
 
     def _show_tags(self, tags: tuple[Tag, ...]) -> None:
+        if tags == self._shown_tags:
+            return  # what has the keyboard keeps it
+        self._shown_tags = tags
         _empty(self._tag_flow)
         for tag in tags:
             name = display_name(tag.label)
@@ -193,6 +198,9 @@ class DetailsPanel(QFrame):
             chip.show()
 
     def _show_rest(self, collections: tuple[str, ...], similar: tuple[Clip, ...]) -> None:
+        if (collections, similar) == self._shown_rest:
+            return
+        self._shown_rest = (collections, similar)
         for section, rows in (
             (self.collections_section, [self._collection_row(name) for name in collections]),
             (self.similar_section, [self._similar_row(clip) for clip in similar]),
@@ -203,6 +211,7 @@ class DetailsPanel(QFrame):
                     widget.deleteLater()
             for row in rows:
                 section.rows.addWidget(row)
+                row.show()
             section.setVisible(bool(rows))
 
     def _collection_row(self, name: str) -> PanelRow:
