@@ -6,7 +6,8 @@ from PySide6.QtWidgets import QWidget
 
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
-from soundsearch.gui.file_exchange import read_drop
+from soundsearch.gui.draft import Sound
+from soundsearch.gui.file_exchange import read_drop, read_region
 from soundsearch.gui.notices import Notices
 from soundsearch.gui.pages import FirstRun
 from soundsearch.gui.search_bar import MAX_EXAMPLES
@@ -60,7 +61,10 @@ class DropTarget(QObject):
         else:
             self._notices.offer_scan(dropped.folders)
         if dropped.files and not is_first_run:
-            left_out = self._center.search_bar.add_sounds(dropped.files)
+            region = read_region(event.mimeData())
+            part = region and Sound(region.path, True, region.start_s, region.end_s)
+            bar = self._center.search_bar
+            left_out = bar.add_examples((part,)) if part else bar.add_sounds(dropped.files)
             if left_out:
                 self._line.tell(f"A query holds {MAX_EXAMPLES} sounds: {left_out} left out")
         elif dropped.files:

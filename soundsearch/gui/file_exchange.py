@@ -1,5 +1,6 @@
 """Files in and out of the window: URLs, drops, the clipboard, the file manager. Names may hold any character."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from PySide6.QtCore import QByteArray, QMimeData, QUrl
 from PySide6.QtGui import QDesktopServices
 
+from soundsearch.records import Example
+
 # Control characters, line ends, and the marks that make a name read as another one
 _UNSHOWN = dict.fromkeys(
     [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)],
     "\N{REPLACEMENT CHARACTER}",
 )
 
+REGION = "application/x-soundsearch-region"
 MAX_FILES = 1_000  # handed over at once; nobody drags more on purpose
 
 
@@ -61,6 +65,22 @@ def files_mime(paths: Sequence[str]) -> QMimeData:
     lines = [b"copy", *(bytes(url.toEncoded().data()) for url in urls)]
     mime.setData("x-special/gnome-copied-files", QByteArray(b"\n".join(lines)))
     return mime
+
+
+def region_mime(file: str, example: Example) -> QMimeData:
+    """Mime data of a region: its file for other programs, and for our own window which part of which clip it is."""
+    mime = files_mime([file])
+    about = json.dumps([os.fsencode(example.path).hex(), example.start_s, example.end_s])
+    mime.setData(REGION, QByteArray(about.encode()))
+    return mime
+
+
+def read_region(mime: QMimeData) -> Example | None:
+    """The part of a clip that was dropped, if it is one of ours."""
+    if not mime.hasFormat(REGION):
+        return None
+    path, start_s, end_s = json.loads(bytes(mime.data(REGION).data()))
+    return Example(os.fsdecode(bytes.fromhex(path)), start_s, end_s)
 
 
 def read_drop(mime: QMimeData) -> Dropped:

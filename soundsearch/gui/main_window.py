@@ -120,6 +120,9 @@ class MainWindow(QMainWindow):
         center, bridge, library = self.center, self._bridge, self.library_commands
         center.results.told.connect(self.status_line.tell)
         self.player.region_bar.told.connect(self.status_line.tell)
+        self.player.region_bar.search_requested.connect(
+            lambda part: center.search_bar.find_similar(part.path, part.start_s, part.end_s)
+        )
         self.player.errands.failed.connect(lambda error: self.status_line.tell(str(error)))
         self.listening.told.connect(self.status_line.tell)
         center.add_requested.connect(self.add_folder)

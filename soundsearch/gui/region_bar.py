@@ -9,7 +9,7 @@ from PySide6.QtGui import QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from soundsearch.gui.errands import Errands
-from soundsearch.gui.file_exchange import files_mime
+from soundsearch.gui.file_exchange import files_mime, region_mime
 from soundsearch.gui.region import Region, words
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.waveform_view import WaveformView
@@ -93,7 +93,8 @@ class RegionBar(QWidget):
 
     def drag(self, source: QWidget) -> None:
         """Write the region, and let it be dragged out as soon as it is there, if the button is still down."""
-        self._write(lambda path: self._start_drag(source, path))
+        if example := self.example:
+            self._write(lambda path: self._start_drag(source, path, example))
 
     def _write(self, then: Callable[[Path], object]) -> None:
         from soundsearch.audio.segment import segment_file  # brings the codec libraries, which the start need not
@@ -108,11 +109,11 @@ class RegionBar(QWidget):
         QGuiApplication.clipboard().setMimeData(files_mime([str(path)]))
         self.told.emit("Copied the region as a file")
 
-    def _start_drag(self, source: QWidget, path: Path) -> None:
+    def _start_drag(self, source: QWidget, path: Path, example: Example) -> None:
         if not QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:
             return  # let go before it was written
         drag = QDrag(source)
-        drag.setMimeData(files_mime([str(path)]))
+        drag.setMimeData(region_mime(str(path), example))
         drag.setPixmap(self._theme.pixmap("wave", "accent", 20, self.devicePixelRatioF()))
         drag.setHotSpot(QPoint(-8, -8))
         drag.exec(Qt.DropAction.CopyAction)

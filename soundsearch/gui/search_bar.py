@@ -183,10 +183,10 @@ class SearchBar(QWidget):
             self.remember()
         return len(new[room:])
 
-    def find_similar(self, path: str) -> None:
-        """Ask for what is like one sound, and nothing else."""
+    def find_similar(self, path: str, start_s: float | None = None, end_s: float | None = None) -> None:
+        """Ask for what is like one sound, or a part of it, and nothing else."""
         self.remember()
-        self.set_draft(Draft("", (Sound(path),)))
+        self.set_draft(Draft("", (Sound(path, True, start_s, end_s),)))
         self.remember()
 
     def clear(self) -> None:

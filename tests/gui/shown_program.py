@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QPoint, QTimer
 from PySide6.QtWidgets import QApplication
 
 from soundsearch.gui import app
@@ -25,10 +25,16 @@ def tell(window: MainWindow) -> None:
             at = center.results.viewport().mapToGlobal(at)
             clip = center.model.clip(row)
             rows.append([at.x(), at.y(), clip.path if clip else ""])
+    region = window.player.wave.region
     focus = QApplication.focusWidget()
     now = {
         "rows": rows,
         "draft": [center.search_bar.draft.text, *(sound.path for sound in center.search_bar.draft.sounds)],
+        "parts": [[sound.start_s, sound.end_s] for sound in center.search_bar.draft.sounds],
+        "wave": [*window.player.wave.mapToGlobal(QPoint()).toTuple(), *window.player.wave.size().toTuple()],
+        "shown": window.player.wave.overview is not None and len(window.player.wave.overview) > 0,
+        "region": [region.start_s, region.end_s] if region else None,
+        "line": window.status_line.clips.text(),
         "focus": focus.accessibleName() if focus else "",
         "sheet": any(dialog.windowTitle() == "Keyboard shortcuts" for dialog in app_.topLevelWidgets()),
         "first run": center.is_first_run,

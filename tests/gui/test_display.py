@@ -46,6 +46,14 @@ class Program:
                 raise AssertionError(f"never said; last: {self.last}") from None
         return self.last
 
+    def settled(self, pause_s: float = 0.5) -> dict[str, Any]:
+        """What it said last, once it says nothing new."""
+        while True:
+            try:
+                self.last = self._said.get(timeout=pause_s)
+            except queue.Empty:
+                return self.last
+
     def end(self) -> None:
         self.process.terminate()
         self.process.wait(10)

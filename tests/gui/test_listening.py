@@ -147,6 +147,7 @@ def test_a_region_is_heard_looped_searched_and_copied_by_keys(qtbot: Any, open_w
     with qtbot.waitSignal(window.player.region_bar.search_requested) as asked:
         qtbot.keyClick(wave, Qt.Key.Key_S)
     assert asked.args == [Example(str(two_seconds), 0.5, 1.25)]
+    assert window.center.search_bar.draft.request().likes == (Example(str(two_seconds), 0.5, 1.25),)
     qtbot.keyClick(wave, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: "Copied the region as a file" in said(window))
     (url,) = QGuiApplication.clipboard().mimeData().urls()
