@@ -116,8 +116,10 @@ class Center(QWidget):
         """True if the results answer the query, and every clip on screen is here."""
         if self._shown != self._asked or self._slow.isActive():
             return False
-        if not self.model.rowCount():
+        if not self.model.rowCount() or not self.results.isVisible():
             return True
+        if self.results.delegate.is_behind:
+            return False
         first, last = self.results.rowAt(0), self.results.rowAt(self.results.viewport().height() - 1)
         rows = range(first, (last if last >= 0 else self.model.rowCount() - 1) + 1)
         return first >= 0 and all(self.model.clip(row) is not None or self.model.is_gone(row) for row in rows)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from PySide6.QtCore import QSettings
 
@@ -143,6 +144,7 @@ def _known(value: object) -> list[Column]:
     return list(dict.fromkeys(known[name] for name in names if name in known))
 
 
+@lru_cache(maxsize=8_192)  # a row is painted many times while one scrolls
 def text_of(clip: Clip, column: Column) -> str:
     """What a column says of a clip, "" where it is not known; those that are drawn say nothing."""
     match column:

@@ -1,9 +1,10 @@
 """How one row of the result list is painted."""
 
+import time
 from collections import OrderedDict
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPoint, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPixmap
+from PySide6.QtGui import QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from soundsearch.audio.peaks import Peaks
@@ -14,7 +15,11 @@ from soundsearch.gui.result_model import ResultModel
 from soundsearch.gui.theme import Theme
 from soundsearch.records import Clip, ClipState, Strength
 
+COLUMNS = tuple(Column)
 KEPT_PIXMAPS = 2_000
+KEPT_TEXTS = 10_000
+DRAWING_S = 0.006  # for new waveforms in one painting; those that are left out come with the next
+LEAST_DRAWN = 2  # of them in each painting, however slow the machine is
 BREAK_HEIGHT = 28  # of the band with "Less certain", above the first weak row
 PADDING = 8
 STAR_STEP = 15
@@ -31,8 +36,26 @@ class RowDelegate(QStyledItemDelegate):
         self._pixmaps: OrderedDict[tuple[object, ...], QPixmap] = OrderedDict()
         self.stacked = False  # waveform above the name, where the window is very narrow
         self.leading = Column.SOUND  # the leftmost column, which shows what is selected
-        self.hovered_row = -1  # under the mouse; asked once for a painting, not by every cell
+        self.is_behind = False  # waveforms were left out of the last painting
+        self._hovered_row = -1
+        self._draw_until = 0.0
+        self._drawn = 0
+        self._font = 0  # size that the painter has, so that it is set only where it changes
+        self._elided: dict[tuple[str, int, bool, bool], str] = {}
+        theme.changed.connect(self._elided.clear)
         self.playing_id: int | None = None
+
+    def begin(self, hovered_row: int) -> None:
+        """A painting begins.
+
+        Args:
+            hovered_row: The row under the mouse, -1 for none: asked once, not by every cell.
+        """
+        self._hovered_row = hovered_row
+        self._font = 0
+        self.is_behind = False
+        self._draw_until = time.perf_counter() + DRAWING_S
+        self._drawn = 0
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Rows have one height; the view sets it."""
@@ -41,14 +64,13 @@ class RowDelegate(QStyledItemDelegate):
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        """Paint one cell."""
+        """Paint one cell. No state of the painter is saved: each part sets what it needs."""
         tokens = self._theme.tokens
-        row, column = index.row(), Column(index.column())
+        row, column = index.row(), COLUMNS[index.column()]
         view = option.widget
         assert isinstance(view, QAbstractItemView)
         state = option.state
         cell = QRect(option.rect)
-        painter.save()
         if row == self._model.weak_from:
             band = self._theme.px(BREAK_HEIGHT)
             heading = QRect(cell.left(), cell.top(), cell.width(), band)
@@ -58,7 +80,7 @@ class RowDelegate(QStyledItemDelegate):
         selected = bool(state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(cell, tokens.color("accent_soft"))
-        elif row == self.hovered_row:
+        elif row == self._hovered_row:
             painter.fillRect(cell, tokens.color("panel"))
         if column == self.leading and selected:
             bar = "accent" if view.hasFocus() else "muted"
@@ -70,7 +92,6 @@ class RowDelegate(QStyledItemDelegate):
             self._paint_cell(painter, cell, column, row, clip)
         elif self._model.is_gone(row) and column == Column.NAME:
             self._text(painter, cell.adjusted(PADDING, 0, -PADDING, 0), "Removed", "muted")
-        painter.restore()
 
     def _paint_cell(self, painter: QPainter, cell: QRect, column: Column, row: int, clip: Clip) -> None:
         quiet = clip.offline or clip.state in (ClipState.FAILED, ClipState.MISSING)
@@ -144,15 +165,18 @@ class RowDelegate(QStyledItemDelegate):
         if area.width() < 8 or area.height() < 4:
             return
         if not clip.peaks:
-            painter.setPen(QPen(self._theme.tokens.color("line"), 2, Qt.PenStyle.DotLine))
-            y = area.center().y()
-            painter.drawLine(area.left() + 4, y, area.right() - 4, y)
+            self._paint_line(painter, area)
             return
         ratio = painter.device().devicePixelRatioF()
         dark = self._theme.tokens.is_dark
         key = (clip.id, clip.modified_ns, area.width(), area.height(), ratio, dark)
         pixmap = self._pixmaps.get(key)
+        if pixmap is None and self._drawn >= LEAST_DRAWN and time.perf_counter() > self._draw_until:
+            self.is_behind = True
+            self._paint_line(painter, area)
+            return
         if pixmap is None:
+            self._drawn += 1
             image = waveform.draw(
                 Peaks.from_bytes(clip.peaks),
                 round(area.width() * ratio),
@@ -172,6 +196,12 @@ class RowDelegate(QStyledItemDelegate):
         painter.drawPixmap(QPointF(area.topLeft()), pixmap)
         painter.setOpacity(1.0)
 
+    def _paint_line(self, painter: QPainter, area: QRect) -> None:
+        """What stands for a waveform that is not there."""
+        painter.setPen(QPen(self._theme.tokens.color("line"), 2, Qt.PenStyle.DotLine))
+        y = area.center().y()
+        painter.drawLine(area.left() + 4, y, area.right() - 4, y)
+
     def _paint_strength(self, painter: QPainter, area: QRect, strength: Strength) -> None:
         if strength == Strength.NONE:
             return
@@ -183,6 +213,7 @@ class RowDelegate(QStyledItemDelegate):
             height = 6 + 4 * bar
             painter.setBrush(tokens.color("muted" if bar < strength else "line"))
             painter.drawRoundedRect(QRectF(area.left() + 6 * bar, bottom - height, 4, height), 1, 1)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _paint_break(self, painter: QPainter, area: QRect) -> None:
         """A hairline across all columns, with its words at the left of the list."""
@@ -196,6 +227,7 @@ class RowDelegate(QStyledItemDelegate):
         # The words may be wider than the first column: each cell paints its part of them.
         painter.setClipRect(area)
         painter.setFont(font)
+        self._font = 0
         painter.setPen(tokens.color("muted"))
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, BREAK_TEXT)
         painter.setClipping(False)
@@ -213,10 +245,17 @@ class RowDelegate(QStyledItemDelegate):
     ) -> None:
         if area.width() < 8:
             return
-        font = self._theme.font(11 if small else 13)
-        painter.setFont(font)
-        painter.setPen(QColor(self._theme.tokens.color(token)))
-        # Names differ at both ends ("Kick 808 dark 03.wav"), so they lose their middle.
-        mode = Qt.TextElideMode.ElideMiddle if middle else Qt.TextElideMode.ElideRight
-        shown = painter.fontMetrics().elidedText(text, mode, area.width())
+        size = 11 if small else 13
+        if self._font != size:
+            painter.setFont(self._theme.font(size))
+            self._font = size
+        painter.setPen(self._theme.tokens.color(token))
+        key = (text, area.width(), small, middle)
+        shown = self._elided.get(key)
+        if shown is None:
+            # Names differ at both ends ("Kick 808 dark 03.wav"), so they lose their middle.
+            mode = Qt.TextElideMode.ElideMiddle if middle else Qt.TextElideMode.ElideRight
+            if len(self._elided) > KEPT_TEXTS:
+                self._elided.clear()
+            shown = self._elided[key] = painter.fontMetrics().elidedText(text, mode, area.width())
         painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, shown)

@@ -12,6 +12,7 @@ from PySide6.QtCore import (
     QRect,
     QSettings,
     Qt,
+    QTimer,
     Signal,
 )
 from PySide6.QtGui import (
@@ -75,6 +76,8 @@ class ResultsView(QTableView):
         self._is_new = False  # the query was changed, and no row chosen since
         self._tall_row: int | None = None
         self.delegate = RowDelegate(model, theme, self)
+        self._catch_up = QTimer(self, singleShot=True, interval=0)
+        self._catch_up.timeout.connect(self.viewport().update)
         self.setModel(model)
         self.setItemDelegate(self.delegate)
         self.setAccessibleName("Results")
@@ -334,8 +337,10 @@ class ResultsView(QTableView):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Look once which row is under the mouse: the list may have moved under it."""
         at = self.viewport().mapFromGlobal(QCursor.pos())
-        self.delegate.hovered_row = self.indexAt(at).row() if self.underMouse() else -1
+        self.delegate.begin(self.indexAt(at).row() if self.underMouse() else -1)
         super().paintEvent(event)
+        if self.delegate.is_behind:
+            self._catch_up.start()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show the columns for which there is room."""

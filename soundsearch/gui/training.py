@@ -68,6 +68,7 @@ class Training(QObject):
         self._last = Progress("prepare")
         self._ended_at = 0.0
         self._deleting = ""  # title of the model that is being deleted
+        self._awaits_folders = False
         self._outcome: TrainingOutcome | None = None  # one that the user has not answered yet
         bridge.folders_known.connect(self._take_folders)
         bridge.models_known.connect(self._take_models)
@@ -108,6 +109,7 @@ class Training(QObject):
         if self._job is None and self._outcome is None:
             self.dialog.plan_page.show_error("")
             self._bridge.list_models()
+            self._awaits_folders = True
             self._bridge.list_folders()
         self._show_page()
         self.dialog.show()
@@ -158,6 +160,9 @@ class Training(QObject):
     # -- before
 
     def _take_folders(self, folders: tuple[Folder, ...]) -> None:
+        if not self._awaits_folders:  # others ask for them too
+            return
+        self._awaits_folders = False
         self.dialog.plan_page.begin(folders, {model.title for model in self._models})
 
     def _take_models(self, models: tuple[ModelInfo, ...]) -> None:
@@ -217,6 +222,7 @@ class Training(QObject):
         elif end.stopped:
             self._line.tell(f"Training stopped. {NOTHING_CHANGED}")
             self._show_page()
+            self._awaits_folders = True
             self._bridge.list_folders()
         else:
             self._came_to_nothing(f"The training could not go on. {end.message} {end.hint}".strip())

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
+from soundsearch.gui import result_row
 from soundsearch.gui.file_exchange import MAX_FILES, local_path
 from soundsearch.gui.result_columns import SPECS, Column
 from soundsearch.gui.result_model import PAGE, ResultModel
@@ -505,3 +506,18 @@ def test_a_hit_says_when_and_why(qtbot: Any, view: ResultsView) -> None:
     assert view.current_moment() is None
     plain = model_of(view).data(model_of(view).index(1, Column.MATCH), Qt.ItemDataRole.ToolTipRole)
     assert plain == "Fair match · similarity 0.400"
+
+
+def test_waveforms_that_take_too_long_come_with_the_next_painting(qtbot: Any, view: ResultsView) -> None:
+    Shelf(model_of(view))
+    view.show_ranking(ranking(range(40)), keep_scroll=False)
+    qtbot.waitUntil(lambda: model_of(view).known(0) is not None and not view.delegate.is_behind)
+    view.delegate._pixmaps.clear()
+    drawing, result_row.DRAWING_S = result_row.DRAWING_S, 0.0
+    try:
+        view.viewport().update()
+        qtbot.waitUntil(lambda: view.delegate.is_behind)
+        qtbot.waitUntil(lambda: not view.delegate.is_behind)  # two at a time
+    finally:
+        result_row.DRAWING_S = drawing
+    assert len(view.delegate._pixmaps) >= view.viewport().height() // ROW_HEIGHT[False]

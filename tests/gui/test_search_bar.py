@@ -152,6 +152,13 @@ def test_history_goes_back_and_on(bar: SearchBar) -> None:
     assert seen == [snare, kick, empty, empty, kick, snare, similar, similar]
 
 
+def test_a_region_becomes_the_query(bar: SearchBar) -> None:
+    bar.find_similar("/rain.wav", 1.5, 63.0)
+    assert asked(bar)[-1] == Search("", (Example("/rain.wav", 1.5, 63.0),))
+    assert chips(bar)[0].sound.name == "rain.wav 0:01.5–1:03"
+    assert draft_of(asked(bar)[-1]) == bar.draft
+
+
 def test_going_back_keeps_what_was_just_typed(qtbot: Any, bar: SearchBar) -> None:
     bar.set_draft(Draft("kick"))
     bar.remember()
