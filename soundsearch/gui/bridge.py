@@ -188,6 +188,7 @@ class EngineBridge(QObject):
         self._preview = _Latest()
         self._details = _Latest()
         self._closed = False
+        self.listens_to_parts = False  # whether scans also embed windows of long clips
 
     def start(self) -> None:
         """Start the engine; it answers as soon as its catalogue is open."""
@@ -325,7 +326,7 @@ class EngineBridge(QObject):
 
     def scan(self, *roots: str) -> None:
         """Start bringing the catalogue up to date: the given roots, or all that are known."""
-        self._start_job(Scan(roots))
+        self._start_job(Scan(roots, self.listens_to_parts))
 
     def download_model(self, name: str) -> None:
         """Start a download."""

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QPoint, QStandardPaths, Qt
+from PySide6.QtCore import QObject, QPoint, QStandardPaths, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from soundsearch.gui import menus
@@ -25,7 +25,14 @@ class LibraryCommands(QObject):
 
     Attributes:
         models: As last told by the engine.
+
+    Signals:
+        settings_requested, about_requested, tour_requested
     """
+
+    settings_requested = Signal()
+    about_requested = Signal()
+    tour_requested = Signal()
 
     def __init__(
         self,
@@ -131,7 +138,10 @@ class LibraryCommands(QObject):
             Item("Columns", icon="columns", items=header.column_items()),
             Item("Compact rows", lambda: self.set_compact(not compact), checked=compact),
             SEPARATOR,
+            Item("Settings…", self.settings_requested.emit, "settings", "Ctrl+,"),
+            Item("Show the hints again", self.tour_requested.emit),
             Item("Keyboard shortcuts", self.show_shortcuts, "help", "?"),
+            Item("About soundsearch", self.about_requested.emit),
             Item("Quit", self._quit, keys="Ctrl+Q"),
         )
 

@@ -29,6 +29,7 @@ from soundsearch.gui.status_line import StatusLine
 from soundsearch.gui.tagging import Tagging
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.training import Training
+from soundsearch.gui.window_dialogs import WindowDialogs
 from soundsearch.records import LibraryStatus
 
 SMALLEST = QSize(300, 320)
@@ -81,6 +82,9 @@ class MainWindow(QMainWindow):
             bridge, self.center, self.status_line, self.notices, self.training, self.tagging, preferences, theme, self
         )
         self.recording = Recording(self.center.recording, preferences.recordings, self)
+        self.dialogs = WindowDialogs(
+            bridge, audition, self.center, self.player, self.listening, self.library_commands, preferences, self
+        )
         self._drops = DropTarget(self, bridge, self.center, self.first_run, self.notices, self.status_line)
         self._connect()
         self._make_shortcuts()
@@ -98,7 +102,7 @@ class MainWindow(QMainWindow):
     def silence(self) -> None:
         """For pictures: play nothing, offer nothing, and leave what is remembered as it was."""
         self._silent = True
-        self.notices.is_quiet = True
+        self.notices.is_quiet = self.dialogs.is_quiet = True
         self.listening.silence()
 
     def report_bug(self, summary: str, detail: str) -> None:
@@ -167,6 +171,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+T", self.training.open),
             ("Ctrl+Shift+T", self.tagging.open),
             ("Alt+M", library.open_main_menu),
+            ("Ctrl+,", self.dialogs.show_settings),
             ("?", library.show_shortcuts),
             ("Ctrl+Z", self.organising.undo),
             ("Ctrl+Shift+Z", self.organising.redo),

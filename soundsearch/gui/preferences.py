@@ -19,6 +19,7 @@ class Preferences:
     Attributes:
         window: What only Qt reads.
         regions: Where the files of regions that were dragged out are.
+        models: Where models are kept.
         recordings: Where recordings from the microphone are kept.
     """
 
@@ -26,6 +27,7 @@ class Preferences:
         """Read them; what cannot be read is told by `trouble` and replaced by the defaults."""
         self._path = places.settings
         self.regions = places.regions
+        self.models = places.models
         self.recordings = places.data_dir / "recordings"
         self.trouble: SettingsError | None = None
         self._mine: dict[str, Any] = {}  # changed by the window; the engine writes the model into the same file

@@ -37,6 +37,7 @@ SHORTCUTS = (
     ("Ctrl+Shift+T", "Propose tags for folders"),
     ("Ctrl+T", "Train on your sounds"),
     ("Alt+M", "Menu"),
+    ("Ctrl+,", "Settings"),
     ("?", "This list"),
     ("Ctrl+Q", "Quit"),
     ("In the waveform:", ""),

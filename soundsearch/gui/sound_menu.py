@@ -47,18 +47,18 @@ class SoundMenu(QObject):
         outputs = tuple(
             Item(
                 name if name in self._audition.outputs else f"{name} (not connected)",
-                partial(self._choose, name),
+                partial(self.choose_output, name),
                 checked=name == settings.output_device,
             )
             for name in names
         )
         return (
-            Item("The system's sound output", partial(self._choose, ""), checked=not settings.output_device),
+            Item("The system's sound output", partial(self.choose_output, ""), checked=not settings.output_device),
             *outputs,
             SEPARATOR,
             Item(
                 "Play all clips about equally loud",
-                partial(self._level, not settings.same_loudness),
+                partial(self.choose_level, not settings.same_loudness),
                 checked=settings.same_loudness,
                 is_alone=True,
                 tip="Clips are made louder or quieter by their measured loudness, and never clip",
@@ -72,11 +72,13 @@ class SoundMenu(QObject):
             ),
         )
 
-    def _choose(self, name: str) -> None:
+    def choose_output(self, name: str) -> None:
+        """Play on this output, "" for the system's, now and from now on."""
         self._preferences.change(output_device=name)
         self._audition.set_output(name)
 
-    def _level(self, on: bool) -> None:
+    def choose_level(self, on: bool) -> None:
+        """Play all clips about equally loud, or as they are."""
         self._preferences.change(same_loudness=on)
         self.levelling_changed.emit()
 

@@ -178,6 +178,16 @@ QComboBox:hover {{ border-color: {muted}; }}
 QComboBox:focus {{ border-color: {accent}; }}
 QComboBox QAbstractItemView {{ background: {raised}; border: 1px solid {line}; padding: 4px 0;
     selection-background-color: {accent_soft}; selection-color: {text}; }}
+#tour {{ background: {raised}; border: 1px solid {accent}; border-radius: 6px; }}
+QListWidget {{ background: {raised}; border: 2px solid {line}; border-radius: 4px; }}
+QListWidget:focus {{ border-color: {accent}; }}
+QListWidget::item {{ padding: 4px 6px; }}
+QListWidget::item:selected {{ background: {accent_soft}; color: {text}; }}
+QCheckBox {{ border: 2px solid transparent; border-radius: 4px; padding: 2px 4px 2px 0; spacing: 8px; }}
+QCheckBox:focus {{ border-color: {accent}; }}
+QCheckBox::indicator {{ width: 12px; height: 12px; border: 2px solid {muted}; border-radius: 3px;
+    background: {raised}; }}
+QCheckBox::indicator:checked {{ border-color: {accent}; background: {accent}; image: url("{tick}"); }}
 QRadioButton {{ border: 2px solid transparent; border-radius: 4px; padding: 1px 4px 1px 0; spacing: 8px; }}
 QRadioButton:focus {{ border-color: {accent}; }}
 QRadioButton::indicator {{ width: 10px; height: 10px; border: 2px solid {muted}; border-radius: 7px;
@@ -303,9 +313,21 @@ class Theme(QObject):
         self._app.setPalette(_palette(self.tokens))
         colors = {f.name: getattr(self.tokens, f.name) for f in fields(Tokens)}
         self._app.setStyleSheet(
-            STYLE.format(**colors, small=self.px(11), body=self.px(13), query=self.px(15), title=self.px(20))
+            STYLE.format(
+                **colors,
+                tick=_tick(self.tokens),
+                small=self.px(11),
+                body=self.px(13),
+                query=self.px(15),
+                title=self.px(20),
+            )
         )
         self.changed.emit()
+
+
+def _tick(tokens: Tokens) -> str:
+    """The tick of a box, for the style sheet, which takes files only."""
+    return resource(f"theme/tick-{'dark' if tokens.is_dark else 'light'}.svg").as_posix()
 
 
 def _palette(tokens: Tokens) -> QPalette:

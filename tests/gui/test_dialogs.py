@@ -1,0 +1,111 @@
+"""Settings, About with the licences, and the tour of three hints."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+
+from soundsearch.engine import messages as m
+from soundsearch.gui.about import About, licence_text, packages
+from soundsearch.gui.main_window import MainWindow
+from soundsearch.gui.settings_dialog import SettingsDialog
+from soundsearch.records import Root, ScanReport
+from soundsearch.settings import Places, load
+from tests.gui.fake_engine import FakeEngine, made_up_clip
+
+Open = Callable[..., MainWindow]
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine([made_up_clip(i) for i in range(12)])
+
+
+def test_settings_are_at_work_at_once_and_kept(
+    qtbot: Any, open_window: Open, engine: FakeEngine, places: Places
+) -> None:
+    window = open_window(engine)
+    qtbot.keyClick(window, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
+    dialog = window.findChild(SettingsDialog)
+    assert dialog is not None
+    dialog.theme.setCurrentIndex(dialog.theme.findData("light"))
+    dialog.theme.activated.emit(dialog.theme.currentIndex())
+    dialog.device.activated.emit(dialog.device.findData("cpu"))
+    kept = load(places.settings)
+    assert (kept.theme, kept.device) == ("light", "cpu")
+    assert window.theme.choice == "light"
+    dialog.close()
+
+
+def test_the_next_scan_listens_to_parts(qtbot: Any, open_window: Open, engine: FakeEngine, places: Places) -> None:
+    window = open_window(engine)
+    window.dialogs.show_settings()
+    dialog = window.findChild(SettingsDialog)
+    assert dialog is not None
+    for box in (dialog.compact, dialog.same_loudness, dialog.moments, dialog.auto_play):
+        box.setFocus()
+        qtbot.keyClick(box, Qt.Key.Key_Space)
+    kept = load(places.settings)
+    assert (kept.same_loudness, kept.moments, kept.auto_play) == (True, True, False)
+    assert window.center.results.compact
+    assert not window.player.auto_button.isChecked()
+    dialog.close()
+    qtbot.keyClick(window, Qt.Key.Key_F5)
+    assert engine.asked(m.Scan) == [m.Scan((), moments=True)]
+
+
+def test_about_names_every_package_with_its_licence(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    window = open_window(engine)
+    window.dialogs.show_about()
+    about = window.findChild(About)
+    assert about is not None
+    listed = [about.list.item(row).text() for row in range(about.list.count())]
+    assert listed[0].startswith("soundsearch ")
+    assert about.text.toPlainText()
+    for name in ("numpy", "torch", "PySide6_Essentials", "soundfile"):
+        assert any(line.lower().replace("-", "_").startswith(name.lower()) for line in listed), name
+    row = next(row for row, line in enumerate(listed) if line.startswith("numpy "))
+    about.list.setCurrentRow(row)
+    assert "Redistribution and use" in about.text.toPlainText()
+    about.close()
+
+
+def test_no_package_is_without_a_licence() -> None:
+    found = packages()
+    assert len(found) > 10
+    assert [package.name for package in found if package.licence == "see its licence"] == []
+    assert licence_text("a-package-that-does-not-exist") == "Its licence is beside the program."
+
+
+def test_the_tour_begins_once_after_the_first_run_and_can_be_skipped(
+    qtbot: Any, open_window: Open, tmp_path: Path
+) -> None:
+    engine = FakeEngine()
+    window = open_window(engine)
+    tour = window.dialogs.tour
+    assert not tour.isVisible()
+    window._bridge.scan(str(tmp_path))
+    engine.clips = {i: made_up_clip(i) for i in range(3)}
+    engine.roots = (Root("/sounds", True, 3),)
+    engine.tell(m.JobDone(window._bridge.jobs[0].id, ScanReport(found=3, added=3)))
+    qtbot.waitUntil(tour.isVisible)
+    seen = [tour.title.text()]
+    assert window.rect().contains(tour.geometry())
+    qtbot.mouseClick(tour.next, Qt.MouseButton.LeftButton)
+    seen.append(tour.title.text())
+    window.resize(320, 480)
+    qtbot.waitUntil(lambda: window.rect().contains(tour.geometry()))
+    qtbot.mouseClick(tour.next, Qt.MouseButton.LeftButton)
+    seen.append(tour.title.text())
+    assert len(set(seen)) == 3
+    assert tour.next.text() == "Done"
+    qtbot.mouseClick(tour.next, Qt.MouseButton.LeftButton)
+    assert not tour.isVisible()
+    engine.tell(m.Changed())
+    assert not tour.is_due
+    window.library_commands.tour_requested.emit()
+    assert tour.isVisible()
+    qtbot.mouseClick(tour.skip, Qt.MouseButton.LeftButton)
+    assert not tour.isVisible()
