@@ -17,11 +17,13 @@ from tokenizers import Tokenizer
 
 # isort: off
 from soundsearch.model.towers import DualEncoder, audio_kind, padding_id  # before transformers: see timm_tower
+from transformers import ClapAudioModel
 from transformers.initialization import no_init_weights
 
 # isort: on
 from soundsearch.audio.features import Features, features
 from soundsearch.errors import ModelError
+from soundsearch.model import htsat
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.mobilenet import MODEL_TYPE as MOBILENET
 from soundsearch.model.weights import fill, read_bundle
@@ -78,8 +80,11 @@ class ClapEncoder:
             torch.set_num_threads(1)
             self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tower")
         self._dual.to(self.device)
+        self._tower = self._dual.audio_model
+        self._compute_in("float32")
         if self._wants_bfloat16(precision):
-            self.precision = "bfloat16"
+            self._compute_in("bfloat16")
+        del self._tower
 
     @property
     def dimension(self) -> int:
@@ -196,7 +201,8 @@ class ClapEncoder:
             chosen = [i for i, s in enumerate(shapes) if s == shape]
             mel = torch.from_numpy(np.stack([views[i][0] for i in chosen])).to(self.device)
             longer = torch.tensor([[views[i][1]] for i in chosen], device=self.device)
-            reduced = self.precision == "bfloat16"
+            # The restructured tower holds its weights in the precision; others are cast as they are used.
+            reduced = self.precision == "bfloat16" and not isinstance(self._dual.audio_model, htsat.QuickHtsat)
             with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=reduced):
                 output = self._dual.pool_audio(mel, longer)
             rows[chosen] = output.float().cpu().numpy()
@@ -241,6 +247,13 @@ class ClapEncoder:
                     torch.cuda.empty_cache()
         return rows
 
+    def _compute_in(self, precision: str) -> None:
+        """Choose the audio tower's precision; the HTSAT is restructured for it."""
+        self.precision = precision
+        if isinstance(self._tower, ClapAudioModel) and htsat.fits(self._tower.config):
+            quick = htsat.QuickHtsat(self._tower, getattr(torch, precision))
+            self._dual.audio_model = quick.to(self.device)
+
     def _wants_bfloat16(self, precision: str) -> bool:
         """Decide by measurement: the processor has units for it, and this bundle's embeddings stay what they are."""
         if precision != "auto":
@@ -252,9 +265,9 @@ class ClapEncoder:
             return False
         probes = [features(sound, self.bundle.front_end) for sound in _probe(self.bundle.front_end.sample_rate)]
         exact = self.embed_features(probes)
-        self.precision = "bfloat16"
+        self._compute_in("bfloat16")
         cosine = float((exact * self.embed_features(probes)).sum(axis=1).min())
-        self.precision = "float32"
+        self._compute_in("float32")
         log.info("bfloat16 keeps the embeddings of %s to cosine %.6f", self.bundle.title, cosine)
         return cosine >= MIN_BF16_COSINE
 
