@@ -34,6 +34,9 @@ def fits(config: Any) -> bool:
 class QuickHtsat(nn.Module):
     """The audio tower of a `ClapAudioModel` whose config `fits`, for inference only."""
 
+    mel_scale: Tensor
+    mel_shift: Tensor
+
     def __init__(self, model: Any, dtype: torch.dtype = torch.float32) -> None:
         """Take the weights over; those that need no other layout are shared.
 
