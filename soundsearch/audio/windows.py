@@ -10,6 +10,7 @@ from soundsearch.records import FloatArray
 # A short event in ten seconds of rain is mostly rain: models that take any length hear shorter windows. Measured in
 # docs/moments.md.
 SHORT_WINDOW_S = 3.0
+ROUNDING_S = 0.01  # the last window ends with the clip, whose length in samples is rounded
 
 
 def window_length_s(front_end: FrontEnd) -> float:
@@ -49,8 +50,8 @@ def load_windows(path: str, front_end: FrontEnd, starts: FloatArray, window_s: f
     made = []
     for start in starts:
         at = round((float(start) - first_s) * front_end.sample_rate)
-        # The last one ends with the clip, whose length in samples is rounded.
-        if (at := min(at, max(0, len(samples) - length)) if at < len(samples) else at) + length // 2 > len(samples):
+        if at + length > len(samples) + ROUNDING_S * front_end.sample_rate:
             break
+        at = max(0, min(at, len(samples) - length))
         made.append(features(samples[at : at + length], front_end))
     return made

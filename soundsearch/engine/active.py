@@ -14,6 +14,7 @@ from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.calibration import scale
 from soundsearch.engine.direction import PROMPTS, Direction, Yardstick, mean_of_prompts
 from soundsearch.engine.hybrid import fuse, hear
+from soundsearch.engine.moments import MomentIndex, with_moments
 from soundsearch.engine.selection import Selection, listing
 from soundsearch.errors import DecodeError, IndexStoreError, ModelError
 from soundsearch.index import VectorIndex
@@ -58,6 +59,7 @@ class ActiveModel:
         self._device, self._precision = device, precision
         self._encoder: Future[ClapEncoder] | None = None
         self._index: VectorIndex | None = None
+        self._moments = MomentIndex(catalogue.moments, bundle)
         self._texts: dict[str, FloatArray] = {}
         self._everyday: FloatArray | None = None
 
@@ -178,7 +180,8 @@ class ActiveModel:
             return listing(())
         yardstick = Yardstick(direction, index)
         strengths = scale(direction, self._background(), yardstick)
-        heard = hear(yardstick, index, selection, limit)
+        self._moments.refresh()
+        heard = with_moments(hear(yardstick, index, selection, limit), self._moments, yardstick, selection, limit)
         return fuse(heard, names, yardstick, strengths, index, selection, limit)
 
     def _background(self) -> FloatArray:

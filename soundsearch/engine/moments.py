@@ -14,7 +14,10 @@ from soundsearch.audio.features import Features
 from soundsearch.audio.windows import load_windows, window_length_s, window_starts_s
 from soundsearch.catalogue.moments import Moments, Unheard, Windows
 from soundsearch.catalogue.store import Catalogue, KnownRoot
+from soundsearch.engine.direction import Yardstick, spread
 from soundsearch.engine.hearing import Hearing
+from soundsearch.engine.hybrid import Heard
+from soundsearch.engine.selection import Selection
 from soundsearch.errors import DecodeError
 from soundsearch.model.bundle import Bundle
 from soundsearch.records import FloatArray, IntArray, Progress
@@ -24,6 +27,7 @@ log = logging.getLogger(__name__)
 LONG_S = 10.0  # clips up to this long are heard whole
 BLOCK = 64  # windows decoded at one go and committed in one transaction
 SLICE = 8  # windows embedded in one step
+CHANCE = 0.25  # share of what the best of so many independent scores would gain; docs/moments.md
 WAIT_S = 0.05  # how long a step waits for the decoder or the model
 
 
@@ -141,6 +145,11 @@ class MomentIndex:
             )
         self._stamp = stamp
 
+    def counts(self) -> IntArray:
+        """How many windows each content has, by content id, ascending."""
+        result: IntArray = np.unique(self._windows.content_ids, return_counts=True)[1]
+        return result
+
     def best(
         self, scores_of: Callable[[FloatArray], FloatArray]
     ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
@@ -162,6 +171,37 @@ class MomentIndex:
         _, kept = np.unique(windows.content_ids[rows], return_index=True)
         rows = rows[kept]
         return contents, highest, windows.start_s[rows], windows.end_s[rows]
+
+
+def with_moments(heard: Heard, moments: MomentIndex, yardstick: Yardstick, selection: Selection, limit: int) -> Heard:
+    """Let long clips answer with their best moment: one hit for each clip, at the better of both scores.
+
+    The best of many windows is higher by chance than one whole clip: what chance alone brings is taken off, so that
+    long recordings stand among the others where they belong.
+    """
+    contents, scores, starts, ends = moments.best(yardstick.scores)
+    clips, places = selection.of_contents(contents)
+    if not len(clips):
+        return heard
+    moment_scores = (scores - _chance(yardstick, moments.counts()))[places]
+    ids = np.concatenate([heard.clip_ids, clips])
+    similarity = np.concatenate([heard.similarity, moment_scores]).astype(np.float32)
+    order = np.lexsort((ids, -similarity))
+    _, first = np.unique(ids[order], return_index=True)
+    kept = order[np.sort(first)][:limit]
+    # A clip that answers as a whole, too, opens at its best moment.
+    by_id = np.argsort(clips)
+    at = by_id[np.minimum(np.searchsorted(clips[by_id], ids[kept]), len(clips) - 1)]
+    is_long = clips[at] == ids[kept]
+    start_s, end_s = (np.where(is_long, times[places[at]], np.nan).astype(np.float32) for times in (starts, ends))
+    return Heard(ids[kept], similarity[kept], start_s, end_s)
+
+
+def _chance(yardstick: Yardstick, counts: IntArray) -> FloatArray:
+    """How far the best of so many scores stands above one of them, by chance: of windows that are alike, less."""
+    deviation = spread(yardstick.scores_of_sample)[1]
+    result: FloatArray = (CHANCE * deviation * np.sqrt(2 * np.log(np.maximum(counts, 1)))).astype(np.float32)
+    return result
 
 
 def _none(dimension: int) -> Windows:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 import soundsearch
 from soundsearch import settings as settings_file
 from soundsearch.catalogue.pooled import PooledStore
@@ -353,11 +355,14 @@ class Engine:
     def search(self, query: Query, limit: int = 20) -> list[Hit]:
         """Answer a query with hits, best first."""
         ranking = self.rank(query, limit)
-        clips = self.clips(ranking.clip_ids.tolist())
-        return [
-            Hit(position, clip, float(ranking.similarity[position - 1]), Strength(int(ranking.strength[position - 1])))
-            for position, clip in enumerate(clips, start=1)
-        ]
+        clips = {clip.id: clip for clip in self.clips(ranking.clip_ids.tolist())}
+        hits: list[Hit] = []
+        for row, clip_id in enumerate(ranking.clip_ids.tolist()):
+            if clip_id in clips:
+                strength = Strength(int(ranking.strength[row]))
+                moment = (_moment(times, row) for times in (ranking.start_s, ranking.end_s))
+                hits.append(Hit(len(hits) + 1, clips[clip_id], float(ranking.similarity[row]), strength, *moment))
+        return hits
 
     def clips(self, clip_ids: Sequence[int]) -> list[Clip]:
         """Records of clips in the order asked; forgotten ids are left out."""
@@ -434,6 +439,11 @@ class Engine:
             for _ in model.store_index():
                 pass
         return problems
+
+
+def _moment(times: FloatArray | None, row: int) -> float | None:
+    """One time of a ranking, None where the whole clip matched."""
+    return None if times is None or np.isnan(times[row]) else float(times[row])
 
 
 def parse_query(

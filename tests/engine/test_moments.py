@@ -1,0 +1,153 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from soundsearch.audio.decode import decode
+from soundsearch.audio.features import FrontEnd, features
+from soundsearch.audio.windows import load_windows, window_length_s, window_starts_s
+from soundsearch.engine import moments as moments_room
+from soundsearch.engine.service import Engine, parse_query
+from soundsearch.records import Example, Filter, Query, ScanReport
+from tests.bundles import write_tone
+from tests.engine.conftest import OpenEngine, run_scan
+
+RATE = 44_100
+
+
+def scan_moments(engine: Engine, *roots: Path) -> ScanReport:
+    steps = engine.scan([str(root) for root in roots], moments=True)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+
+
+def stored(engine: Engine) -> dict[str, bytes]:
+    """All windows, by path of their clip."""
+    bundle = engine.chosen.bundle
+    windows = engine._catalogue.moments.windows(bundle.id, bundle.dimension)
+    paths = dict(engine._catalogue._db.query("SELECT content_id, path FROM clips"))
+    return {
+        paths[content].decode(): windows.vectors[windows.content_ids == content].tobytes()
+        + windows.start_s[windows.content_ids == content].tobytes()
+        for content in np.unique(windows.content_ids).tolist()
+    }
+
+
+@pytest.fixture
+def long_library(tmp_path: Path) -> Path:
+    """Two recordings of hiss with a chirp in one of them at 31 s, and short tones."""
+    folder = tmp_path / "Sounds"
+    folder.mkdir()
+    for number, name in enumerate(("with a chirp.wav", "only hiss.wav")):
+        samples = 0.01 * np.random.default_rng(number).standard_normal(38 * RATE)
+        if number == 0:
+            samples[31 * RATE : 34 * RATE] += chirp()
+        soundfile.write(folder / name, samples, RATE, subtype="PCM_16")
+    for hz in (300.0, 2000.0):
+        write_tone(folder / f"tone {hz:.0f}.wav", hz)
+    return folder
+
+
+def chirp() -> np.ndarray:
+    t = np.arange(3 * RATE) / RATE
+    return 0.6 * np.sin(2 * np.pi * (300 * t + 500 * t**2)) * np.sin(2 * np.pi * 6 * t) ** 2
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(0.01, 4000), st.sampled_from([3.0, 10.0]))
+def test_windows_cover_a_clip_and_overlap_by_half(duration_s: float, window_s: float) -> None:
+    starts = window_starts_s(duration_s, window_s)
+    assert starts[0] == 0
+    assert starts[-1] + window_s >= duration_s - 1e-3
+    assert starts[-1] <= max(0.0, duration_s - window_s) + 1e-3
+    assert (np.diff(starts) <= window_s / 2 + 1e-3).all()
+
+
+def test_models_that_take_any_length_hear_shorter_windows() -> None:
+    assert window_length_s(FrontEnd()) == 10.0
+    assert window_length_s(FrontEnd(short="pad", long="windows", min_samples=48_000)) == 3.0
+
+
+def test_a_window_is_what_the_whole_clip_has_there(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(25 * 48_000), 48_000)
+    whole = decode(str(path)).samples[:, 0]
+    starts = window_starts_s(25.0, 10.0)
+    loaded = load_windows(str(path), FrontEnd(), starts, 10.0)
+    assert len(loaded) == len(starts) == 4
+    for start, window in zip(starts.tolist(), loaded, strict=True):
+        expected = features(whole[round(start * 48_000) : round(start * 48_000) + 480_000], FrontEnd())
+        assert np.array_equal(window.mel, expected.mel)
+
+
+def test_a_file_shorter_than_it_says_gives_the_windows_that_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.full(21 * 48_000, 0.1), 48_000)
+    assert len(load_windows(str(path), FrontEnd(), window_starts_s(60.0, 10.0), 10.0)) == 3
+
+
+def test_a_long_clip_answers_with_the_moment_that_matched(engine: Engine, long_library: Path, tmp_path: Path) -> None:
+    event = tmp_path / "event.wav"
+    soundfile.write(event, np.pad(chirp(), (4 * RATE, 3 * RATE)), RATE, subtype="PCM_16")
+    scan_moments(engine, long_library)
+    hits = engine.search(Query(likes=(Example(str(event)),)), 10)
+    assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+    assert len({hit.clip.id for hit in hits}) == 4  # one hit for each clip
+    found = {hit.clip.name: hit for hit in hits}
+    own = found["with a chirp.wav"]
+    assert own.start_s is not None and own.end_s is not None
+    assert own.start_s <= 32.5 <= own.end_s
+    assert own.similarity > found["only hiss.wav"].similarity
+    assert found["tone 300.wav"].start_s is None and found["tone 300.wav"].end_s is None
+
+
+def test_moments_are_searched_behind_filters_and_a_setting_asks_for_them(engine: Engine, long_library: Path) -> None:
+    engine._change_settings(moments=True)
+    run_scan(engine, long_library)
+    query = parse_query("hiss dur>20")
+    assert {hit.clip.name for hit in engine.search(query)} == {"with a chirp.wav", "only hiss.wav"}
+    short = Query(texts=("hiss",), filter=Filter(max_duration_s=5.0))
+    assert all(hit.start_s is None for hit in engine.search(short))
+
+
+def test_without_moments_nothing_is_located(engine: Engine, long_library: Path) -> None:
+    run_scan(engine, long_library)
+    assert all(hit.start_s is None for hit in engine.search(Query(texts=("hiss",))))
+    assert stored(engine) == {}
+
+
+def test_moments_are_gone_on_with_after_a_stop(
+    open_engine: OpenEngine, long_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moments_room, "BLOCK", 2)
+    engine = open_engine()
+    steps = engine.scan([str(long_library)], moments=True)
+    blocks = "SELECT count(*) FROM moments"
+    while engine._catalogue._db.query(blocks)[0][0] < 3:
+        next(steps)
+    steps.close()
+    half = engine._catalogue._db.query(blocks)[0][0]
+    scan_moments(engine)
+    whole = engine._catalogue._db.query(blocks)[0][0]
+    assert half < whole
+    assert set(stored(engine)) == {"with a chirp.wav", "only hiss.wav"}
+    before = stored(engine)
+    engine._catalogue.moments.forget(engine.chosen.bundle.id)
+    scan_moments(engine)
+    assert stored(engine) == before  # an unbroken one gives the same
+
+
+def test_moments_follow_changes_and_are_verified(engine: Engine, long_library: Path) -> None:
+    scan_moments(engine, long_library)
+    assert engine.verify() == []
+    assert len(engine.search(Query(texts=("hiss",)), 10)) == 4
+    (long_library / "with a chirp.wav").unlink()
+    engine.remove_root(str(long_library))
+    assert stored(engine) == {}
+    assert engine.search(Query(texts=("hiss",)), 10) == []
