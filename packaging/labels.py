@@ -42,9 +42,9 @@ def ucs(rows: list[dict[str, str]]) -> Iterable[dict[str, str]]:
     seen = set()
     for row in rows:
         category, sub = row["Category"].lower(), row["SubCategory"].lower()
-        if category not in seen and row["Category"] not in NO_SOUND:
+        if category not in seen:
             seen.add(category)
-            yield {"label": category, "phrases": category}
+            yield {"label": category, "phrases": "" if row["Category"] in NO_SOUND else category}
         asked = sub != "misc" and row["Category"] not in NO_SOUND
         yield {
             "label": f"{category} {sub}",

@@ -16,7 +16,17 @@ import numpy as np
 
 import soundsearch
 from soundsearch.errors import Cancelled, CatalogueError, QueryError, SoundSearchError
-from soundsearch.records import Clip, DuplicateGroup, Example, FloatArray, Hit, LibraryStatus, Progress
+from soundsearch.records import (
+    Clip,
+    DuplicateGroup,
+    Example,
+    Failure,
+    FloatArray,
+    Hit,
+    LibraryStatus,
+    Progress,
+    TagProposals,
+)
 from soundsearch.settings import Places
 
 if TYPE_CHECKING:
@@ -125,6 +135,17 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--not", action="append", default=[], dest="not_texts", metavar="TEXT", help="what to avoid")
     sub.add_argument("--weight", type=_share, default=0.5, metavar="W", help="text against example, 0 to 1")
     sub.add_argument("--limit", type=_positive, default=20, metavar="N", help="how many hits (default 20)")
+
+    sub = command("tag", _tag, "Propose tags for every clip below folders; store them, write them into the files.")
+    sub.add_argument("roots", nargs="+", metavar="ROOT", help="a folder; one that is new to the library is scanned")
+    sub.add_argument("--labels", required=True, metavar="SET", help="ucs, audioset, music, form, a text file, or a,b,c")
+    sub.add_argument("--bar", type=_share, default=0.5, metavar="B", help="score to be accepted, 0 to 1 (default 0.5)")
+    sub.add_argument("--apply", action="store_true", help="store what is accepted in the catalogue")
+    sub.add_argument("--write-files", action="store_true", help="also write it into the files; implies --apply")
+    sub.add_argument("--backup", action="store_true", help="with --write-files: keep each original as NAME.bak")
+
+    sub = command("export", _export, "Write all clips with their tags, marks and collections to stdout.")
+    sub.add_argument("--format", choices=("csv", "json"), default="csv", help="default csv")
 
     sub = command("embed", _embed, "Write the embeddings of files, or of texts, as a NumPy file.")
     sub.add_argument("files", nargs="*", metavar="FILE", help="sounds, FILE@START-END for a part of one")
@@ -274,6 +295,50 @@ def _duplicates_object(group: DuplicateGroup, clips: Sequence[Clip]) -> dict[str
             for clip in clips
         ],
     }
+
+
+def _tag(options: argparse.Namespace, places: Places) -> int:
+    engine = _engine(options, places)
+    if unknown := engine.unknown_folders(options.roots):
+        _say(f"Scanning {', '.join(map(_shown, unknown))} first.")
+        _drive(engine.scan(unknown), options)
+    steps = engine.tagging.propose(options.labels, options.roots, bar=options.bar, for_review=False)
+    proposals: TagProposals = _drive(steps, options)
+    accepted = {clip.clip_id: [(tag.label, tag.score) for tag in clip.tags if tag.accepted] for clip in proposals.clips}
+    if options.apply or options.write_files:
+        for _ in engine.tagging.apply(options.labels, list(accepted.items())):
+            pass
+    failed: tuple[Failure, ...] = ()
+    if options.write_files:
+        labels = {clip: [label for label, _ in found] for clip, found in accepted.items() if found}
+        failed = _drive(engine.tagging.write(options.labels, labels, options.backup), options).failed
+    for failure in failed:
+        _say(f"Cannot write into {_shown(failure.path)}: {failure.reason}")
+    if options.json:
+        _print_json([{"path": clip.path, "tags": [asdict(tag) for tag in clip.tags]} for clip in proposals.clips])
+    else:
+        _print_proposals(proposals)
+    return FAILED if failed else DONE
+
+
+def _print_proposals(proposals: TagProposals) -> None:
+    for clip in proposals.clips:
+        words = ", ".join(f"{tag.label} {tag.score:.2f}" for tag in clip.tags if tag.accepted)
+        print(f"{_shown(clip.path)}: {words or '-'}")
+    about = ", ".join(f"{label} ({clips} of {len(proposals.clips)})" for label, clips in proposals.summary)
+    print(f"In common: {about or 'nothing'}")
+
+
+def _export(options: argparse.Namespace, places: Places) -> int:
+    from soundsearch.engine.exporting import as_csv
+
+    clips = _engine(options, places).exported()
+    if options.format == "csv" and not options.json:
+        for line in as_csv(clips):
+            print(line, end="")
+    else:
+        _print_json(list(clips))
+    return DONE
 
 
 def _embed(options: argparse.Namespace, places: Places) -> int:
@@ -475,6 +540,10 @@ _PHASES = {
     "index": "building the index",
     "download": "downloading",
     "check": "checking the model",
+    "labels": "reading the labels,",
+    "background": "hearing everyday sounds,",
+    "tag": "tagging",
+    "write": "writing tags,",
 }
 
 

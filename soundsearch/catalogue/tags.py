@@ -1,5 +1,6 @@
 """What is said about the contents in words, by whom; what was refused; and the files that we wrote words into."""
 
+import os
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,15 @@ class TagDecision:
     content_id: int
     accepted: tuple[Tag, ...] = ()  # "auto" with their scores; "user" where somebody confirmed one by itself
     refused: tuple[Tag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedClip:
+    """A clip that can be tagged."""
+
+    clip_id: int
+    content_id: int
+    path: str  # whole path, as os.fsdecode gives it
 
 
 class Tags:
@@ -41,6 +51,45 @@ class Tags:
         for content, label, source, score in self._rows("tags", "content_id, label, source, score", content_ids):
             found.setdefault(content, []).append(Tag(label, source, score))
         return {content: tuple(tags) for content, tags in found.items()}
+
+    def clips(self, folders: Sequence[str], clip_ids: Sequence[int] = ()) -> list[TaggedClip]:
+        """Analysed clips below these folders, or these clips if no folder is named; by path."""
+        # Not `resolve`: a root that is reached through a link is known by the link's name.
+        below = [os.fsencode(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
+        tops = tuple(_joined(folder, b"") for folder in below)
+        chosen = {int(clip) for clip in clip_ids}
+        rows = self._db.query(
+            "SELECT clips.id, content_id, roots.path, clips.path FROM clips JOIN roots ON roots.id = root_id"
+            " WHERE state = 'ready' AND content_id IS NOT NULL"
+        )
+        whole = sorted((_joined(root, path), clip, content) for clip, content, root, path in rows)
+        return [
+            TaggedClip(clip, content, os.fsdecode(path))
+            for path, clip, content in whole
+            if (path in below or path.startswith(tops) if below else clip in chosen)
+        ]
+
+    def all_clips(self) -> list[int]:
+        """Every clip that is listed, by path."""
+        rows = self._db.query(
+            "SELECT clips.id FROM clips JOIN roots ON roots.id = root_id ORDER BY roots.path, clips.path"
+        )
+        return [clip for (clip,) in rows]
+
+    def contents_of(self, clip_ids: Sequence[int]) -> dict[int, int]:
+        """Contents by clip; clips that are gone or not analysed are left out."""
+        return {
+            clip: content
+            for clip, content in self._rows("clips", "id, content_id", list(clip_ids), key="id")
+            if content is not None
+        }
+
+    def refused_of(self, content_ids: Sequence[int]) -> dict[int, frozenset[str]]:
+        """Labels that were refused, by content."""
+        found: dict[int, set[str]] = {}
+        for content, label in self._rows("refused", "content_id, label", content_ids):
+            found.setdefault(content, set()).add(label)
+        return {content: frozenset(labels) for content, labels in found.items()}
 
     def examples(self, labels: Iterable[str]) -> dict[str, list[int]]:
         """Contents that people gave these labels to, whatever the case; labels without any are left out."""
@@ -139,6 +188,11 @@ class Tags:
             marks = ", ".join("?" * len(ids))
             found += self._db.query(f"SELECT {columns} FROM {table} WHERE {key} IN ({marks}) ORDER BY {columns}", ids)
         return found
+
+
+def _joined(folder: bytes, path: bytes) -> bytes:
+    separator = os.sep.encode()
+    return (folder if folder.endswith(separator) else folder + separator) + path
 
 
 def _by_label(rows: Iterable[tuple[Any, ...]], labels: Iterable[str]) -> dict[str, list[int]]:

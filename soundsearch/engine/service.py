@@ -17,6 +17,7 @@ from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.engine import training
 from soundsearch.engine.active import ActiveModel
 from soundsearch.engine.duplicates import find_duplicates
+from soundsearch.engine.exporting import exported
 from soundsearch.engine.hearing import Hearing, tower_keys
 from soundsearch.engine.listing import mount_point, reach
 from soundsearch.engine.mapping import library_map
@@ -24,6 +25,7 @@ from soundsearch.engine.moments import hear_moments
 from soundsearch.engine.organising import Organising
 from soundsearch.engine.scan import scan
 from soundsearch.engine.selection import Everything, Filtered, arranged, listing
+from soundsearch.engine.tagging import Tagging
 from soundsearch.errors import CatalogueError, ModelError
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.store import STARTER, ModelStore
@@ -90,6 +92,7 @@ class Engine:
         self._asked_for = model
         self._catalogue = Catalogue(places.catalogue)
         self.organising = Organising(self._catalogue, lambda: self.answering)
+        self.tagging = Tagging(self._catalogue, lambda: self.answering)
         self._pooled = PooledStore(places.pooled, self.settings.pooled_limit_mb * 1_000_000)
         self._chosen: ActiveModel | None = None
         self._before: ActiveModel | None = None  # answers until the chosen model has heard as much
@@ -328,6 +331,15 @@ class Engine:
             what = "it is a file, not a folder" if os.path.exists(folder) else "there is no such folder"
             raise CatalogueError(f"Cannot scan {path}: {what}.", "Name a folder of sounds.")
         return known[0] if known else self._catalogue.add_root(folder, mount_point(folder))
+
+    def unknown_folders(self, folders: Sequence[str]) -> list[str]:
+        """Those of these folders that are in no root of the library."""
+        roots = tuple(os.path.join(root.path, b"") for root in self._catalogue.roots())
+        return [path for path in folders if not os.path.join(os.fsencode(os.path.abspath(path)), b"").startswith(roots)]
+
+    def exported(self) -> Iterator[dict[str, Any]]:
+        """Every clip with all that is known of it, by path."""
+        return exported(self._catalogue)
 
     # -- searching
 

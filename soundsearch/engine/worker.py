@@ -15,6 +15,7 @@ from typing import Any
 
 from soundsearch.engine.jobs import Job
 from soundsearch.engine.messages import (
+    ApplyTags,
     CancelJob,
     Changed,
     DownloadModel,
@@ -32,6 +33,7 @@ from soundsearch.engine.messages import (
     ListCollections,
     ListFailures,
     ListFolders,
+    ListLabelSets,
     ListMissing,
     ListModels,
     ListSearches,
@@ -43,6 +45,7 @@ from soundsearch.engine.messages import (
     Organise,
     PauseJob,
     PreviewTraining,
+    ProposeTags,
     Quit,
     Redo,
     RemoveModel,
@@ -278,6 +281,12 @@ class Worker:
                 if any(job.is_training for job in self._jobs):
                     raise TrainingError("A training is running already.", "Wait until it ends, or stop it.")
                 return self._start(engine.train(plan), is_training=True)
+            case ListLabelSets():
+                return engine.tagging.label_sets()
+            case ProposeTags(label_set, folders, ids, bar):
+                return self._start(engine.tagging.propose(label_set, folders, ids, bar), uses_model=True)
+            case ApplyTags(label_set, accepted, refused):
+                return self._order(request, engine.tagging.apply(label_set, accepted, refused))
             case Organise(action):
                 return self._order(request, engine.organising.act(action))
             case Undo():
