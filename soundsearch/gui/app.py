@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication
 from soundsearch.engine.client import EngineClient
 from soundsearch.engine.messages import Message
 from soundsearch.errors import SoundSearchError
+from soundsearch.gui import accessibility
 from soundsearch.gui.audition import Audition, Drawn, Loaded, LoadFailed, MakePlayer, Player
 from soundsearch.gui.bridge import Client, EngineBridge
 from soundsearch.gui.draft import Draft
@@ -121,6 +122,7 @@ def build(
         make_client: Makes another end of the process border, for tests.
         make_player: Makes another player, for tests.
     """
+    accessibility.install()
     preferences = Preferences(places)
     theme = app.findChild(Theme) or Theme(app)
     theme.choose(preferences.settings.theme)

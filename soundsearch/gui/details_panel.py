@@ -162,6 +162,7 @@ class DetailsPanel(QFrame):
         # A break may stand after each separator: a path has no spaces to wrap at.
         self.name.setText(display_name(clip.name).replace("_", "_\N{ZERO WIDTH SPACE}"))
         self.path.setText(display_name(clip.path.removesuffix(clip.name)).replace("/", "/\N{ZERO WIDTH SPACE}"))
+        self.path.setAccessibleName(display_name(clip.path))
         self._dress()
         while item := self._facts.takeAt(0):
             if widget := item.widget():

@@ -4,7 +4,7 @@ import platform
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, qVersion
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -46,14 +46,29 @@ class ShortcutSheet(QDialog):
         content = QWidget()
         content.setLayout(grid)
         grid.setContentsMargins(24, 24, 24, 24)
-        scroll = QScrollArea()
+        scroll = self._scroll = QScrollArea()
         scroll.setWidget(content)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # there is nothing else: the sheet itself takes the keys
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.addWidget(scroll)
         hint = content.sizeHint()
         self.resize(min(hint.width(), 640), min(hint.height(), 640))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Scroll by keys; the others as in every dialog."""
+        bar = self._scroll.verticalScrollBar()
+        steps = {
+            Qt.Key.Key_Down: bar.singleStep(),
+            Qt.Key.Key_Up: -bar.singleStep(),
+            Qt.Key.Key_PageDown: bar.pageStep(),
+            Qt.Key.Key_PageUp: -bar.pageStep(),
+        }
+        if step := steps.get(Qt.Key(event.key())):
+            bar.setValue(bar.value() + step)
+        else:
+            super().keyPressEvent(event)
 
 
 class FailureModel(QAbstractTableModel):

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from PySide6.QtCore import QByteArray, QSize, QTimer, Signal
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from soundsearch.gui.audition import Audition
 from soundsearch.gui.bridge import EngineBridge
@@ -26,6 +26,7 @@ from soundsearch.gui.recording import Recording
 from soundsearch.gui.regions import Regions
 from soundsearch.gui.shortcuts import bind, bind_in
 from soundsearch.gui.status_line import StatusLine
+from soundsearch.gui.tab_order import next_after
 from soundsearch.gui.tagging import Tagging
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.training import Training
@@ -252,6 +253,14 @@ class MainWindow(QMainWindow):
         self.listening.save()
 
     # -- Qt's events
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes through the window as one reads it."""
+        widget = next_after(self, QApplication.focusWidget(), 1 if forward else -1)
+        if widget is None:
+            return super().focusNextPrevChild(forward)
+        widget.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
+        return True
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Tell when the first picture is drawn."""

@@ -1,3 +1,4 @@
+import re
 from itertools import product
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from PySide6.QtGui import QColor, QIcon, QImage
 from PySide6.QtWidgets import QApplication, QLabel
 
-from soundsearch.gui.theme import DARK, LIGHT, Theme, Tokens
+from soundsearch.gui.theme import DARK, LIGHT, STYLE, Theme, Tokens
 from soundsearch.gui.waveform import ramp
 from soundsearch.settings import resource
 
@@ -27,12 +28,25 @@ def contrast(one: QColor, other: QColor) -> float:
     ("text", "ground"),
     [
         *product(("text", "muted"), ("base", "panel", "raised", "accent_soft")),
-        *product(("warn", "error", "accent"), ("base", "panel")),
+        *product(("warn", "error", "accent"), ("base", "panel", "raised")),
+        *product(("warn", "accent"), ("accent_soft",)),  # an error is never text on a selected row
         ("on_accent", "accent"),
     ],
 )
 def test_text_can_be_read(tokens: Tokens, text: str, ground: str) -> None:
     assert contrast(tokens.color(text), tokens.color(ground)) >= 4.5
+
+
+@pytest.mark.parametrize("tokens", [DARK, LIGHT], ids=["dark", "light"])
+def test_every_rule_of_the_style_that_names_text_and_ground_can_be_read(tokens: Tokens) -> None:
+    found = 0
+    for selector, rule in re.findall(r"([^{}]+)\{\{(.*?)\}\}", STYLE, re.S):
+        text = re.search(r"(?<![-\w])color: \{(\w+)\}", rule)
+        ground = re.search(r"background(?:-color)?: \{(\w+)\}", rule)
+        if text and ground:
+            found += 1
+            assert contrast(tokens.color(text[1]), tokens.color(ground[1])) >= 4.5, selector
+    assert found > 5
 
 
 @pytest.mark.parametrize("is_dark", [True, False])
