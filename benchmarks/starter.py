@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from benchmarks import starter_exam as exam
 from benchmarks import starter_words as words
@@ -124,9 +125,18 @@ def demo(folder: Path) -> dict[str, Any]:
     return found
 
 
+class Published(TextTower):
+    """The text tower as it was published: the untrained method is compared with that, whatever is shipped."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.tensors = load_file(folder / "text_tower.safetensors")
+        self._model.load_state_dict({key: value.float() for key, value in self.tensors.items()}, strict=False)
+
+
 def baselines(start: Path, folder: Path) -> tuple[Path, list[Path]]:
     """Write the untrained method, and towers with random weights, as bundles."""
-    text = TextTower(start / "text")
+    text = Published(start / "text")
     config = bundle_config(text)
     teacher = load_teacher(start / "teacher", text, config)  # moves the texts' origin: for the random towers as well
     models = [("untrained", teacher)]

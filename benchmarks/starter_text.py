@@ -1,9 +1,10 @@
 """What a smaller text tower of the starter would cost: size, faithfulness and latency of float32, float16 and int8.
 
-    python -m benchmarks.starter_text DATA [--bundle resources/model] [--rounds 20]
+    python -m benchmarks.starter_text DATA --start STARTER [--bundle resources/model] [--rounds 20]
 
-int8 here keeps one scale for each row of a matrix. Stored so and widened when it is loaded, it runs as fast as float32;
-run as it is (torch's dynamic quantisation of the linear layers), it is faster. Vocabulary and layers stay whole.
+STARTER/text holds the tower as it was published; the bundle gives the shape and the origin that was moved. int8 here
+keeps one scale for each row of a matrix. Stored so and widened when it is loaded, it runs as fast as float32; run as it
+is (torch's dynamic quantisation of the linear layers), it is faster. Vocabulary and layers stay whole.
 """
 
 import argparse
@@ -18,31 +19,40 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import load_dual, load_tokenizer
+from soundsearch.model.weights import BUFFERS
 from trainer.data import read_manifest
 
 ROUNDS = 20
+ORIGIN = "text_projection.linear2.bias"
 QUERY = "a dog barking in the rain"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--start", type=Path, required=True, help="folder with text/")
     parser.add_argument("--bundle", type=Path, default=Path("resources/model"))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
-    print(json.dumps(compare(options.data, options.bundle, options.rounds), indent=1))
+    print(json.dumps(compare(options.data, options.start / "text", options.bundle, options.rounds), indent=1))
 
 
 class Text(nn.Module):
-    """The text half of a model: token ids to a unit vector."""
+    """The text half of a model, with the weights as they were published: token ids to a unit vector."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, published: Path) -> None:
         super().__init__()
         dual = load_dual(bundle)
+        weights = load_file(published / "text_tower.safetensors")
+        moved = {key: value.float() for key, value in weights.items() if key != ORIGIN}
+        lost, strange = dual.load_state_dict(moved, strict=False)
+        missed = [key for key in lost if key.startswith("text_") and key != ORIGIN and not key.endswith(BUFFERS)]
+        assert not strange and not missed, f"another text tower: {strange or missed}"
         self.tower, self.projection = dual.text_model, dual.text_projection
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -51,12 +61,12 @@ class Text(nn.Module):
         return nn.functional.normalize(self.projection(pooled), dim=1)
 
 
-def compare(data: Path, folder: Path, rounds: int) -> dict[str, Any]:
+def compare(data: Path, published: Path, folder: Path, rounds: int) -> dict[str, Any]:
     """Embed every caption with every kind of weights; time one query, the kinds in turn."""
     torch.set_num_threads(1)
     bundle = Bundle.open(folder)
     tokenizer = load_tokenizer(bundle)
-    exact = Text(bundle).eval()
+    exact = Text(bundle, published).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         models = {
