@@ -19,14 +19,19 @@ from typing import Any
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
+from soundsearch.audio.record import QUIET
 from soundsearch.engine import messages as m
 from soundsearch.gui import app as app_module
 from soundsearch.gui.bridge import Job
 from soundsearch.gui.dialogs import FailureList, ProblemReport, ShortcutSheet
 from soundsearch.gui.draft import Draft, Sound
+from soundsearch.gui.filter_editors import Popover
+from soundsearch.gui.filters import Vocabulary
 from soundsearch.gui.main_window import MainWindow
+from soundsearch.gui.result_columns import Column
 from soundsearch.records import Clip, Failure, Folder, Progress, Ranking, Root, TrainingPlan, TrainingProgress
 from soundsearch.settings import Places, resource
 from tests.gui.fake_engine import FULL, MINE, OUTCOME, STARTER, FakeEngine
@@ -183,6 +188,44 @@ def similar(stage: Stage) -> None:
     with stage.window(stage.engine(), (320, 600)) as window:
         stage.ask(window, Draft("soft", (Sound(liked), Sound(unliked, False))), None)
         stage.save("similar-320", window)
+
+
+def query(stage: Stage) -> None:
+    """Chips, what edits them, suggestions, a mistake, all columns, a recording."""
+    sounds = (Sound(stage.clips[3].path, True, 0.2, 0.6, 1.5), Sound(stage.clips[20].path, False))
+    draft = Draft("wet slap", sounds, ("dur:0.5-4", "tag:vinyl", "-voice"))
+    for theme, size in (("dark", (900, 600)), ("light", (900, 600)), ("dark", (320, 640)), ("light", (2560, 900))):
+        with stage.window(stage.engine(), size, theme) as window:
+            bar, end = window.center.search_bar, f"{theme}-{size[0]}"
+            bar.know(Vocabulary(("vinyl", "vintage", "violin", "kick"), ("Drums/Vintage kit",)))
+            stage.ask(window, draft, None)
+            stage.save(f"query-chips-{end}", window)
+            bar.box.setFocus()
+            QTest.keyClicks(bar.box, " vi")
+            stage.save(f"query-suggestions-{end}", window)
+            for kind in ("dur", "tag", "is"):
+                bar._editing.edit_kind(kind, bar.filters.buttons.get(kind, bar.filters.more))
+                editor = next(p for p in window.findChildren(Popover) if p.isVisible())
+                stage.save(f"query-{kind}-{end}", editor)
+                editor.close()
+            bar.chips.chips[0].edit_requested.emit()
+            editor = next(p for p in window.findChildren(Popover) if p.isVisible())
+            stage.save(f"query-weight-{end}", editor)
+            editor.close()
+            bar.set_draft(Draft("kick durr<2"))
+            stage.save(f"query-wrong-{end}", window)
+            strip = window.center.recording
+            strip.begin()
+            strip.show_running(3.2, -12.0)
+            stage.save(f"recording-{end}", window)
+            strip.show_trouble(QUIET)
+            stage.save(f"recording-silent-{end}", window)
+            strip.hide()
+            for column in Column:
+                window.center.results.header.choose_column(column, True)
+            stage.ask(window, Draft(QUERY), None)
+            window.center.results.header.sort_by(Column.LENGTH)
+            stage.save(f"columns-{end}", window)
 
 
 def notices(stage: Stage) -> None:
@@ -367,7 +410,7 @@ def main() -> None:
         subprocess.run([*command, str(resource("demo"))], check=True)
         stage = Stage(out, data, names)
         stage.learn(m.Search(QUERY))
-        for scene in (docs, first_run, scanning, results, similar, notices, errors, menus, training):
+        for scene in (docs, first_run, scanning, results, similar, query, notices, errors, menus, training):
             if scene.__name__ in names or (not names and scene is not docs):
                 scene(stage)
         if not names and not os.environ.get("QT_SCALE_FACTOR"):
