@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -83,6 +84,7 @@ class DetailsPanel(QFrame):
         self.tag_field.setMaxLength(MAX_NAME)
         self.tag_field.returnPressed.connect(self._add_tag)
         self._facts = QGridLayout()
+        self._fact_labels: list[tuple[QLabel, QLabel]] = []  # kept: making them anew is felt under the arrow keys
         self.tags_section = Section("Tags", theme)
         self.facts_section = Section("Analysis", theme)
         self.collections_section = Section("Collections", theme)
@@ -164,15 +166,17 @@ class DetailsPanel(QFrame):
         self.path.setText(display_name(clip.path.removesuffix(clip.name)).replace("/", "/\N{ZERO WIDTH SPACE}"))
         self.path.setAccessibleName(display_name(clip.path))
         self._dress()
-        while item := self._facts.takeAt(0):
-            if widget := item.widget():
-                widget.hide()
-                widget.deleteLater()
-        for row, (what, value) in enumerate(facts(clip)):
-            self._facts.addWidget(label(what, tone="muted", role="small"), row, 0)
-            said = label(value, role="small")
-            said.setAlignment(Qt.AlignmentFlag.AlignRight)
-            self._facts.addWidget(said, row, 1)
+        known = facts(clip)
+        while len(self._fact_labels) < len(known):
+            pair = (label("", tone="muted", role="small"), label("", role="small"))
+            pair[1].setAlignment(Qt.AlignmentFlag.AlignRight)
+            for column, part in enumerate(pair):
+                self._facts.addWidget(part, len(self._fact_labels), column)
+            self._fact_labels.append(pair)
+        for row, pair in enumerate(self._fact_labels):
+            for part, words in zip(pair, known[row] if row < len(known) else ("", ""), strict=True):
+                part.setText(words)
+                part.setVisible(row < len(known))
 
     def _show_tags(self, tags: tuple[Tag, ...]) -> None:
         if tags == self._shown_tags:

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QPoint, QSettings, Qt, Signal
+from PySide6.QtCore import QObject, QPoint, QSettings, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from soundsearch.gui import menus, query_filters
@@ -19,6 +19,8 @@ from soundsearch.gui.notices import Notices
 from soundsearch.gui.organising import Organising
 from soundsearch.gui.theme import Theme
 from soundsearch.records import Root, SavedSearch
+
+REST_MS = 60
 
 
 class PanelCommands(QObject):
@@ -43,6 +45,9 @@ class PanelCommands(QObject):
         window: QWidget,
     ) -> None:
         super().__init__(window)
+        # A row that is only passed is not described: that would be felt under the arrow keys.
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self._show_details)
         self._bridge, self._bar, self._organising = bridge, center.search_bar, organising
         self._notices, self._theme, self._window = notices, theme, window
         self._missing: MissingList | None = None
@@ -71,8 +76,8 @@ class PanelCommands(QObject):
         details.similar_chosen.connect(listening.point_at)
         bridge.tags_known.connect(lambda tags: details.complete_tags(tuple(tag.label for tag in tags)))
         organising.changed.connect(details.refresh)
-        center.results.selection_changed.connect(self._show_details)
-        center.results.chosen.connect(lambda _: self._show_details())
+        center.results.selection_changed.connect(self._rest.start)
+        center.results.chosen.connect(lambda _: self._rest.start())
         self._bar.search_requested.connect(lambda search: panel.show_query(search.text))
 
     def save(self, window: QSettings) -> None:

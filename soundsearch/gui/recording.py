@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from soundsearch.audio.record import MAX_S, Recorder
 from soundsearch.errors import RecordingError
@@ -18,6 +18,7 @@ from soundsearch.gui.theme import Theme
 log = logging.getLogger(__name__)
 
 POLL_MS = 33
+NARROW = 480  # pixels
 FLOOR_DB = -60.0  # left end of the meter
 FALL_DB = 1.5  # a poll: the meter rises at once and falls slowly, as meters do
 
@@ -83,13 +84,20 @@ class RecordingStrip(QFrame):
         self.discard.setProperty("role", "quiet")
         self.discard.setToolTip("Throw it away (Esc)")
         self.discard.clicked.connect(self.discard_requested)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 8, 12, 8)
-        row.setSpacing(8)
-        row.addWidget(self.words, 1)
-        row.addWidget(self.meter, 1)
-        for widget in (self.clock, self.stop, self.again, self.discard):
-            row.addWidget(widget)
+        shown = QHBoxLayout()
+        buttons = QHBoxLayout()
+        for line in (shown, buttons):
+            line.setSpacing(8)
+        shown.addWidget(self.words, 1)
+        shown.addWidget(self.meter, 1)
+        shown.addWidget(self.clock)
+        for button in (self.stop, self.again, self.discard):
+            buttons.addWidget(button)
+        self._lines = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._lines.setContentsMargins(12, 8, 12, 8)
+        self._lines.setSpacing(8)
+        self._lines.addLayout(shown, 1)
+        self._lines.addLayout(buttons)
         self.hide()
 
     def show_running(self, seconds: float, level_db: float) -> None:
@@ -112,6 +120,16 @@ class RecordingStrip(QFrame):
         self.words.setText(str(err))
         self.discard.setText("Close")
         self.again.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons stand below where it is narrow."""
+        super().resizeEvent(event)
+        directions = QBoxLayout.Direction
+        self._lines.setDirection(directions.TopToBottom if self.width() < NARROW else directions.LeftToRight)
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as the window may be: then the buttons stand below."""
+        return QSize(200, super().minimumSizeHint().height())
 
     def event(self, event: QEvent) -> bool:
         """R, Enter and Escape belong to the recording while it has the keyboard."""

@@ -132,9 +132,6 @@ class SearchBar(QWidget):
         row.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setFocusProxy(self.box)
         theme.changed.connect(self._dress)
-        kept = self.clear_button.sizePolicy()
-        kept.setRetainSizeWhenHidden(True)  # the field keeps its height
-        self.clear_button.setSizePolicy(kept)
         self.clear_button.hide()
         self._dress()
         self._show_chips()

@@ -82,7 +82,7 @@ class Stage:
         made_up = engine.rank
 
         def rank(search: m.Search) -> Ranking:
-            known = self.rankings.get(search)
+            known = self.rankings.get(replace(search, order=""))
             return made_up(search) if known is None else known
 
         engine.ranking = rank
