@@ -1,8 +1,15 @@
 """Changes to a waveform that leave its caption true. All draw from a generator that is given."""
 
-import numpy as np
+import io
 
+import numpy as np
+import soundfile
+from scipy.signal import fftconvolve
+
+from soundsearch.audio.decode import resample
 from soundsearch.records import FloatArray
+
+CODECS = (("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"))
 
 
 def place(samples: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
@@ -70,12 +77,60 @@ def spec_augment(mel: FloatArray, rng: np.random.Generator, frames: int = 64, ba
     return mel
 
 
+def equalise(samples: FloatArray, rng: np.random.Generator, sample_rate: int) -> FloatArray:
+    """Raise or lower two bands of random width by at most 9 dB."""
+    spectrum = np.fft.rfft(samples)
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(len(samples), 1 / sample_rate), 20.0))
+    gain_db = np.zeros(len(octaves))
+    for _ in range(2):
+        centre, width = rng.uniform(np.log2(80), np.log2(12_000)), rng.uniform(0.3, 1.5)
+        gain_db += rng.uniform(-9, 9) * np.exp(-(((octaves - centre) / width) ** 2))
+    return np.fft.irfft(spectrum * 10 ** (gain_db / 20), len(samples)).astype(np.float32)
+
+
+def reverb(samples: FloatArray, rng: np.random.Generator, sample_rate: int) -> FloatArray:
+    """Add a room: noise that decays by 60 dB in 0.15 to 1.2 s, 6 to 24 dB below the clip."""
+    decay_s = float(rng.uniform(0.15, 1.2))
+    t = np.arange(int(decay_s * sample_rate)) / sample_rate
+    response = rng.standard_normal(len(t)) * 10 ** (-3 * t / decay_s)
+    wet = fftconvolve(samples, response)[: len(samples)]
+    level = np.sqrt(np.mean(np.square(samples)) / max(float(np.mean(np.square(wet))), 1e-12))
+    room: FloatArray = (level * 10 ** (-rng.uniform(6, 24) / 20) * wet).astype(np.float32)
+    return samples + room
+
+
+def change_speed(samples: FloatArray, rng: np.random.Generator, sample_rate: int, most: float = 0.08) -> FloatArray:
+    """Play faster and higher, or slower and lower, by at most a share."""
+    return resample(samples, round(sample_rate * (1 + rng.uniform(-most, most))), sample_rate)
+
+
+def encode(samples: FloatArray, rng: np.random.Generator, sample_rate: int) -> FloatArray:
+    """Store with losses, as Vorbis or MP3 of low quality, and read again."""
+    container, codec = CODECS[int(rng.integers(len(CODECS)))]
+    peak = float(np.abs(samples).max(initial=0.0)) or 1.0
+    memory = io.BytesIO()
+    soundfile.write(
+        memory, samples / peak, sample_rate, format=container, subtype=codec, compression_level=rng.uniform(0.5, 0.95)
+    )
+    memory.seek(0)
+    read, _ = soundfile.read(memory, dtype="float32")
+    out = np.zeros(len(samples), np.float32)
+    out[: min(len(read), len(out))] = read[: len(out)] * peak
+    return out
+
+
 def augment(samples: FloatArray, rng: np.random.Generator, sample_rate: int) -> FloatArray:
     """Apply some of the changes, each to a part of the clips; loudness is left to the front end's normalisation."""
-    if rng.random() < 0.4:
+    if rng.random() < 0.3:
         samples = tilt(samples, rng, sample_rate)
     if rng.random() < 0.3:
+        samples = equalise(samples, rng, sample_rate)
+    if rng.random() < 0.25:
+        samples = reverb(samples, rng, sample_rate)
+    if rng.random() < 0.3:
         samples = add_noise(samples, rng)
+    if rng.random() < 0.1:
+        samples = encode(samples, rng, sample_rate)
     return samples
 
 

@@ -19,18 +19,19 @@ from soundsearch.model.bundle import IDENTITY, MANIFEST, PROJECTION, TOKENIZER, 
 # Made anew by the modules; old checkpoints carry some of them as tensors.
 BUFFERS = ("position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked")
 SCALES = ("logit_scale_a", "logit_scale_t")
+ROW_SCALE = ".row_scale"  # behind the name of a matrix in int8: what each of its rows is to be multiplied by
 _OTHER_KIND = "The checkpoint is of another kind than its config says."
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Read a weights file; never unpickles anything but tensors.
+    """Read a weights file; never unpickles anything but tensors. Matrices in int8 come out in float16.
 
     Raises:
         ModelError: If it is damaged or holds anything else.
     """
     try:
         if file.suffix == ".safetensors":
-            return load_file(file)
+            return unpack_rows(load_file(file))
         tensors = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as err:
         raise ModelError(f"Cannot read the weights {file}: {err}.", "Download or install the model again.") from err
@@ -39,6 +40,26 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise ModelError(f"The weights {file} hold more than tensors.", "Only plain checkpoints are loaded.")
     return tensors
+
+
+def pack_rows(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Store matrices in half the room of float16: int8, with a scale for each row. Vectors stay as they are."""
+    packed = dict(tensors)
+    for key, matrix in tensors.items():
+        if matrix.ndim == 2 and matrix.is_floating_point():
+            scale = (matrix.float().abs().amax(1, keepdim=True) / 127).clamp(min=1e-7).half()
+            packed[key] = (matrix.float() / scale.float()).round().clamp(-127, 127).to(torch.int8)
+            packed[key + ROW_SCALE] = scale
+    return packed
+
+
+def unpack_rows(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Undo `pack_rows`: matrices that have a scale for each row, in float16; all others as they are."""
+    plain = {key: value for key, value in tensors.items() if not key.endswith(ROW_SCALE)}
+    for key in plain:
+        if (scale := tensors.get(key + ROW_SCALE)) is not None:
+            plain[key] = (plain[key].float() * scale.float()).half()
+    return plain
 
 
 def read_bundle(bundle: Bundle) -> dict[str, Tensor]:

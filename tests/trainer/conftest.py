@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import ClapTextConfig, ClapTextModelWithProjection
 
-from trainer.distil import synth
+from trainer.distil.synth import clips as synth
 
 
 @pytest.fixture(autouse=True)

@@ -26,14 +26,10 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     Raises:
         TrainingError: If the recipe or what it names cannot be used.
     """
-    import numpy as np
-
-    from trainer import data
     from trainer.distil import config as recipes
-    from trainer.distil import credits, phrasing, soundfont
+    from trainer.distil import credits, material, phrasing
     from trainer.distil.export import bundle_config, export
     from trainer.distil.loop import Distiller, Step
-    from trainer.distil.synth import synthetic_items
     from trainer.distil.teacher import FRONT_END, load_teacher
     from trainer.distil.text import TextTower
 
@@ -41,18 +37,10 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     recipe = recipes.load(options.recipe)
     text = TextTower(options.text)
     teacher = load_teacher(options.teacher, text, bundle_config(text))
-    items = [item for name in recipe.manifests for item in phrasing.trainable(data.read_manifest(options.data / name))]
-    recordings, samples = data.readable(items, lambda item: data.load_samples(item, FRONT_END.sample_rate), say)
-    data.at_least_one(recordings)
-    generated = synthetic_items(recipe.synthetic_clips, FRONT_END.sample_rate, recipe.seed)
-    if recipe.general_midi:
-        table = options.recipe.parent / recipe.general_midi
-        notes = soundfont.plan_notes(table, recipe.notes_per_program, np.random.default_rng(recipe.seed))
-        generated += soundfont.render(notes, Path(recipe.soundfont), FRONT_END.sample_rate)
+    learned = material.gather(recipe, options.recipe.parent, options.data, FRONT_END.sample_rate, say)
+    generated = [item for item in learned.items if item.generated]
     credits.generators(generated)  # whose they are must be known before the work begins
-    say(f"{len(recordings)} recordings, {len(generated)} generated clips")
-    items = recordings + generated
-    samples += [data.load_samples(item, FRONT_END.sample_rate) for item in generated]
+    say(f"{len(learned.recordings)} recordings, {len(generated)} generated clips")
     shown = [0.0]
     last: list[Step] = []
 
@@ -63,13 +51,13 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
             say(f"{step.stage} step {step.number}: captions {step.contrastive:.3f}, "
                 f"classes {step.classes:.3f}, anchor {step.anchor:.3f}")  # fmt: skip
 
-    audio, log_scale = Distiller(recipe, items, samples, teacher, text, FRONT_END, on_step).run()
+    audio, log_scale = Distiller(recipe, learned.items, learned.samples, teacher, text, FRONT_END, on_step).run()
     about = {"name": recipe.name, "title": recipe.title, "description": recipe.description}
-    credited = phrasing.relative_to(recordings, options.data) + generated
+    credited = phrasing.relative_to(learned.recordings, options.data) + generated
     export(options.out, audio, text, log_scale, FRONT_END, credited, about)
     return {
         "bundle": str(options.out),
-        "recordings": len(recordings),
+        "recordings": len(learned.recordings),
         "generated": len(generated),
         "seconds": round(time.monotonic() - began, 1),
         "last_step": asdict(last[0]),

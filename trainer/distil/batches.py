@@ -1,5 +1,6 @@
 """Which clips a step sees, with which texts, and which pairs of them count as right, wrong or neither."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,12 +10,14 @@ from torch import Tensor
 
 from soundsearch.audio.features import FrontEnd, features
 from soundsearch.records import FloatArray
-from trainer.augment import augment, mask_bands, mix, place
+from trainer.augment import augment, change_speed, mask_bands, mix, place
 from trainer.data import Item
 from trainer.distil.config import DistilConfig
-from trainer.distil.phrasing import draw_text, fits, sampling_weights
+from trainer.distil.phrasing import draw_text, sampling_weights
+from trainer.distil.relevance import qualities, relevance
 from trainer.distil.text import TextTower
 
+_PITCHED = re.compile(r"\b(note|chord|major|minor|bpm)\b|[A-G]#?\d")
 LENGTHS_S = (1.5, 2.5, 4.0, 6.0)  # clips are brought to the nearest of these, so that few are padded far
 
 
@@ -74,9 +77,11 @@ def aim(
         drawn[row] = f"{alone[row]} and {alone[other]}"
     texts = tuple(dict.fromkeys(drawn))
     own = np.array([texts.index(words) for words in drawn])
-    relevant = fits(items, texts, own.tolist())
+    judged = relevance(items, texts, own.tolist())
+    relevant = judged.right
     embedded = text.embed(texts)
-    ignored = (embedded @ embedded.T).numpy()[own] >= config.near_text
+    near = (embedded @ embedded.T).numpy()[own] >= config.near_text
+    ignored = (near & ~judged.wrong) | judged.unknown
     for row, other in (mixed or {}).items():  # what is heard in a mix is neither wrong for it nor all of it
         column = own[row]
         ignored[row] |= relevant[row] | relevant[other]
@@ -93,8 +98,10 @@ def aim(
     )
 
 
-def hear(samples: FloatArray, front_end: FrontEnd, rng: np.random.Generator) -> FloatArray:
+def hear(item: Item, samples: FloatArray, front_end: FrontEnd, rng: np.random.Generator) -> FloatArray:
     """One augmented hearing of a clip, its length the nearest of `LENGTHS_S`: samples, shape (n,)."""
+    if may_change_speed(item) and rng.random() < 0.4:
+        samples = change_speed(samples, rng, front_end.sample_rate)
     n = int(_nearest_length(len(samples) / front_end.sample_rate) * front_end.sample_rate)
     return augment(place(samples, n, rng), rng, front_end.sample_rate)
 
@@ -109,7 +116,7 @@ def batches(
 ) -> Iterator[Batch]:
     """Draw batches of augmented and mixed clips for ever."""
     for chosen in choices(items, config.batch_size, config.real_share, rng):
-        heard = sorted(((hear(samples[i], front_end, rng), i) for i in chosen), key=lambda pair: len(pair[0]))
+        heard = sorted(((hear(items[i], samples[i], front_end, rng), i) for i in chosen), key=lambda pair: len(pair[0]))
         waves, clips = [wave for wave, _ in heard], [items[i] for _, i in heard]
         mixed: dict[int, int] = {}
         for row in range(len(waves) - 1):
@@ -122,6 +129,12 @@ def batches(
         frames = [len(mel) for mel in mels]
         stacks = [np.stack([mel for mel in mels if len(mel) == n])[:, None] for n in dict.fromkeys(frames)]
         yield Batch(tuple(torch.from_numpy(stack) for stack in stacks), targets)
+
+
+def may_change_speed(item: Item) -> bool:
+    """Whether what is said of a clip stays true when it is played a little faster: not of notes, chords and pairs."""
+    said = " ".join((item.label, *item.captions))
+    return not (qualities(item) or _PITCHED.search(said))
 
 
 def _nearest_length(seconds: float) -> float:

@@ -15,20 +15,28 @@ class DistilConfig:
     title: str = "Starter"
     description: str = ""  # one plain sentence for the model menu
     seed: int = 3407
+    start: str = "teacher"  # or "random", to compare with
     # What is learned from
     manifests: tuple[str, ...] = ()  # CSV or JSONL
     general_midi: str = ""  # TOML with instrument names, beside the recipe; "" renders nothing
-    soundfont: str = ""  # SF2 file that the notes are rendered from
-    notes_per_program: int = 4
+    soundfonts: tuple[str, ...] = ()  # SF2 or SF3 files that the notes are rendered from
+    notes_per_program: int = 4  # from each font
+    notes_per_drum: int = 1
     synthetic_clips: int = 0  # procedural sounds with exact captions
+    spoken_clips: int = 0  # by espeak-ng
+    paired_clips: int = 0  # at most; changed copies of the others that are told apart by one measured word
     real_share: float = 0.75  # of a batch; the rest is rendered and synthetic
     mix_share: float = 0.1  # of a batch: two clips heard at once, captions joined
-    # How long and how fast: first the projection alone, then everything
+    # How long and how fast: first the projection alone, then the upper blocks with it, then everything
     projection_steps: int = 150
     projection_batch: int = 256
     projection_rate: float = 1e-3  # peak learning rates
-    projection_warmup: int = 20
-    views: int = 4  # augmented hearings of each clip that the first stage draws from
+    views: int = 4  # hearings of each clip that the first two stages draw from, all but one of them augmented
+    cut: int = 10  # blocks of the tower's lower part, which only the last stage trains
+    upper_steps: int = 0
+    upper_batch: int = 128
+    upper_rate: float = 1e-4
+    upper_projection_rate: float = 3e-4
     steps: int = 200
     batch_size: int = 64
     tower_rate: float = 3e-5
@@ -49,9 +57,11 @@ class DistilConfig:
 
     def __post_init__(self) -> None:
         shares = {"real_share": self.real_share, "mix_share": self.mix_share, "blend": self.blend}
+        if self.start not in ("teacher", "random"):
+            raise TrainingError(f"A run cannot start from {self.start!r}.", 'Choose "teacher" or "random".')
         if wrong := [name for name, value in shares.items() if not 0 <= value <= 1]:
             raise TrainingError(f"{wrong[0]} must lie between 0 and 1.", "Correct it in the recipe.")
-        if self.steps + self.projection_steps < 1 or min(self.batch_size, self.projection_batch) < 2:
+        if self.steps + self.projection_steps + self.upper_steps < 1 or min(self.batch_size, self.projection_batch) < 2:
             raise TrainingError("A run needs at least 1 step and batches of at least 2 clips.", "Correct the recipe.")
 
 

@@ -37,11 +37,12 @@ class Generator:
 _OURS = ("the soundsearch authors", "Apache-2.0", "trainer/distil")
 _GENERATORS = {
     "rendered": (
-        "Frank Wen (FluidR3)", "MIT", "https://packages.debian.org/fluid-soundfont-gm",
-        "Notes and drums of the sound font FluidR3 GM, rendered by FluidSynth.",
+        "Frank Wen (FluidR3); Michael Cowgill, S. Christian Collins (MuseScore General)", "MIT",
+        "https://packages.debian.org/fluid-soundfont-gm https://packages.debian.org/musescore-general-soundfont",
+        "Notes and drums of the sound fonts FluidR3 GM and MuseScore General (parts CC0), rendered by FluidSynth.",
     ),
     "synthetic": (*_OURS, "Procedural sounds, made from their captions."),
-    "pairs": (*_OURS, "Procedural sounds and changed copies of them, as bright and dark."),
+    "pairs": (*_OURS, "Changed copies of recordings and of generated clips, as bright and dark."),
     "spoken": (*_OURS, "Words spoken by espeak-ng, a GPL-3.0-or-later program; its licence does not cover its output."),
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The training loop: a small audio tower learns captions from clips while its teacher keeps it from forgetting.
 
-First the projection alone, on pooled features that are computed once: seconds, and any batch size. Then everything,
-slowly: with a thousand clips the tower forgets sooner than it learns.
+First the projection alone, then the upper blocks too, both on maps of the lower ones that are computed once: cheap, and
+any batch size. Then everything, slowly: with some thousand clips the tower forgets sooner than it learns.
 """
 
 import copy
@@ -15,13 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from soundsearch.audio.features import FrontEnd, features
-from soundsearch.model.mobilenet import AudioOutput, MobileNetAudioWithProjection
+from soundsearch.model.mobilenet import AudioOutput, MobileNetAudio, MobileNetAudioWithProjection
 from soundsearch.records import FloatArray
 from trainer import loss
+from trainer.augment import place
 from trainer.bundles import blend
 from trainer.data import Item
-from trainer.distil.batches import Targets, aim, batches, choices, hear
+from trainer.distil.batches import Targets, aim, batches, choices
 from trainer.distil.config import DistilConfig
+from trainer.distil.hearings import Hearings, listen
 from trainer.distil.teacher import untrained_embedding
 from trainer.distil.text import TextTower
 from trainer.recipes import rate_at
@@ -34,7 +36,7 @@ WATCH_EVERY = 4  # steps; the variances of all maps cost a sixth of a step
 class Step:
     """What a step reports. Losses in nats, the anchor as 1 - cosine."""
 
-    stage: str  # "projection" or "tower"
+    stage: str  # "projection", "upper" or "tower"
     number: int
     contrastive: float
     classes: float
@@ -80,35 +82,91 @@ class Distiller:
         # Convolutions over few channels run in two thirds of the time with the channels side by side in memory.
         self.teacher = copy.deepcopy(teacher).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.student: MobileNetAudioWithProjection = copy.deepcopy(self.teacher)
+        if config.start == "random":
+            self._forget()
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
 
     def run(self) -> tuple[MobileNetAudioWithProjection, float]:
         """Train, and return the tower in evaluation mode and the logarithm of 1 / temperature."""
         torch.manual_seed(self.config.seed)
-        if self.config.projection_steps:
-            self._train_projection()
+        if self.config.projection_steps or self.config.upper_steps:
+            self._train_upper()
         if self.config.steps:
             self._train_tower()
         mixed = blend(self.teacher.state_dict(), self.student.state_dict(), self.config.blend)
         self.student.load_state_dict(mixed)
         return self.student.eval(), float(self.log_scale.detach())
 
-    def _train_projection(self) -> None:
-        config = self.config
-        pooled = self._pooled()
-        projection = self.student.audio_projection
-        optimiser = self._optimiser([(projection, config.projection_rate)])
-        schedule = _schedule(optimiser, config.projection_steps, config.projection_warmup)
-        drawn = choices(self.items, config.projection_batch, config.real_share, self.rng)
-        for number, chosen in zip(range(1, config.projection_steps + 1), drawn, strict=False):
-            views = self.rng.integers(config.views, size=len(chosen))
-            heard = torch.stack([pooled[i, view] for i, view in zip(chosen, views, strict=True)])
-            targets = aim(config, [self.items[i] for i in chosen], self.text, self.rng)
-            with torch.no_grad():
-                logits = self.teacher.audio_projection(heard).class_logits
-            output = projection(functional.dropout(heard, config.dropout))
-            self._step("projection", number, output, logits, targets, optimiser)
+    def _train_upper(self) -> None:
+        """Train on hearings whose lower maps are known: the projection first, then the upper blocks with it."""
+        config, student = self.config, self.student
+        seed = int(self.rng.integers(2**32))
+        heard = self._listen(student.audio_model, seed)
+        told = heard if config.start == "teacher" else self._listen(self.teacher.audio_model, seed)
+        keys = [(clip, view) for clip in range(len(self.items)) for view in range(config.views)]
+        with torch.no_grad():
+            shape = (len(self.items), config.views, -1)
+            known = heard.pooled(student.audio_model, keys).view(shape)
+            pooled = told.pooled(self.teacher.audio_model, keys)
+            logits = self.teacher.audio_projection(pooled).class_logits.view(shape)
+        parts: list[tuple[nn.Module, float]] = [(student.audio_projection, config.projection_rate)]
+        self._learn("projection", heard, known, logits, parts, config.projection_steps, config.projection_batch)
+        blocks = list(student.audio_model.blocks)[config.cut :]
+        upper = nn.ModuleList([*blocks, student.audio_model.last])
+        parts = [(upper, config.upper_rate), (student.audio_projection, config.upper_projection_rate)]
+        self._learn("upper", heard, known, logits, parts, config.upper_steps, config.upper_batch)
+
+    def _learn(
+        self,
+        stage: str,
+        heard: Hearings,
+        known: Tensor,
+        logits: Tensor,
+        parts: Sequence[tuple[nn.Module, float]],
+        steps: int,
+        batch: int,
+    ) -> None:
+        """Take steps on drawn hearings.
+
+        Args:
+            stage: In which only the projection changes, or the upper blocks too.
+            heard: All hearings.
+            known: What the tower made of them at the start, (n_clips, views, pooled).
+            logits: The teacher's class logits, (n_clips, views, n_classes).
+            parts: What is trained, and how fast.
+            steps: How many.
+            batch: Clips in a step.
+        """
+        optimiser = self._optimiser(parts)
+        schedule = _schedule(optimiser, steps, self.config.warmup_steps)
+        drawn = choices(self.items, batch, self.config.real_share, self.rng)
+        for number, chosen in zip(range(1, steps + 1), drawn, strict=False):
+            views = [int(view) for view in self.rng.integers(known.shape[1], size=len(chosen))]
+            targets = aim(self.config, [self.items[i] for i in chosen], self.text, self.rng)
+            keys = list(zip(chosen, views, strict=True))
+            pooled = known[chosen, views] if stage == "projection" else heard.pooled(self.student.audio_model, keys)
+            output = self.student.audio_projection(functional.dropout(pooled, self.config.dropout))
+            self._step(stage, number, output, logits[chosen, views], targets, optimiser)
             schedule.step()
+
+    def _listen(self, tower: MobileNetAudio, seed: int) -> Hearings:
+        """The same seed gives the same hearings to any tower."""
+        config, rng = self.config, np.random.default_rng(seed)
+        return listen(tower, config.cut, self.items, self.samples, config.views, self.front_end, rng)
+
+    def _forget(self) -> None:
+        """Start from random weights: batch normalisation takes its statistics from some clips."""
+        torch.manual_seed(self.config.seed)
+        known = self.student.audio_projection.class_vectors.weight.detach().clone()
+        for module in self.student.modules():
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+        with torch.no_grad():
+            self.student.audio_projection.class_vectors.weight.copy_(known)
+        some = self.rng.choice(len(self.items), min(64, len(self.items)), replace=False)
+        n = self.front_end.min_samples
+        mels = [features(place(self.samples[i], n, self.rng), self.front_end).mel[:, None] for i in some]
+        settle(self.student.audio_model, torch.from_numpy(np.concatenate(mels)))
 
     def _train_tower(self) -> None:
         """Train everything.
@@ -162,17 +220,6 @@ class Distiller:
             losses = (by_caption.item(), by_class.item(), by_anchor.item(), scale.item())
             self.on_step(Step(stage, number, *losses))
 
-    def _pooled(self) -> Tensor:
-        """Pooled features of several hearings of every clip, the first of the whole clip: (n_items, views, pooled)."""
-        rows = []
-        with torch.no_grad():
-            for samples in self.samples:
-                waves = [samples[: self.front_end.max_samples]]
-                waves += [hear(samples, self.front_end, self.rng) for _ in range(self.config.views - 1)]
-                mels = [torch.from_numpy(features(wave, self.front_end).mel[:, None]) for wave in waves]
-                rows.append(torch.cat([self.teacher.audio_model(mel) for mel in mels]))
-        return torch.stack(rows)
-
     def _optimiser(self, parts: Sequence[tuple[nn.Module, float]]) -> torch.optim.Optimizer:
         groups = [{"params": list(part.parameters()), "lr": rate} for part, rate in parts]
         scale = {"params": [self.log_scale], "lr": parts[-1][1], "weight_decay": 0.0}
@@ -181,6 +228,16 @@ class Distiller:
 
 def _schedule(optimiser: torch.optim.Optimizer, steps: int, warmup: int) -> torch.optim.lr_scheduler.LambdaLR:
     return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_at(step, steps, warmup))
+
+
+def settle(tower: nn.Module, mels: Tensor) -> None:
+    """Give batch normalisation the statistics of a batch (B, 1, n_frames, n_mels)."""
+    norms = [module for module in tower.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        tower.train()(mels)
+    tower.eval()
 
 
 class _SlowStatistics:

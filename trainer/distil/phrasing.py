@@ -1,28 +1,23 @@
 """What the starter was taught: which clips it may learn from, and by which texts each is known."""
 
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data import BoolArray, Item
+from trainer.cleaning import read_name
+from trainer.data import Item
 
 FREE = ("public-domain", "attribution")  # licence classes that weights may be trained on and shipped
-# Names of one thing: without this, clips of the same drum would be counted as wrong for each other.
-_SAME = {
-    "bass drum": "kick drum",
-    "acoustic bass drum": "kick drum",
-    "acoustic snare": "snare drum",
-    "electric snare": "snare drum",
-    "snare": "snare drum",
-    "birdsong": "bird song",
-    "dog bark": "dog",
-}
 # Tags that say where a clip comes from, not what is heard.
 _NOT_HEARD = {"sfx", "game", "environmental", "environment", "esc10", "instrument", "one-shot", "loop", "drums", "perc"}
+SOUNDS = Path(__file__).with_name("sounds.toml")
+_KNOWN = ("a known word", "means")  # why a part of a file's name is believed
 _TEMPLATES = ("{}", "{}", "the sound of {}", "{} sound", "a recording of {}")
 
 
@@ -36,28 +31,55 @@ def relative_to(items: Sequence[Item], folder: Path) -> list[Item]:
     return [replace(item, path=str(Path(item.path).relative_to(folder))) for item in items]
 
 
+@cache
+def _names() -> dict[str, tuple[str, ...]]:
+    """The one name of each sound, and what else it is called."""
+    return {name: tuple(others) for name, others in tomllib.loads(SOUNDS.read_text(encoding="utf-8"))["names"].items()}
+
+
+@cache
+def _same() -> dict[str, str]:
+    """Names of one thing: without this, clips of the same drum would be counted as wrong for each other."""
+    return {other: name for name, others in _names().items() for other in others}
+
+
+@cache
 def sound_of(label: str) -> str:
     """The one name of what a label says is heard; "crash cymbal 2" is not heard as a number."""
     words = re.sub(r"\s+\d+$", "", label)
-    return _SAME.get(words, words)
+    return _same().get(words, words)
+
+
+@cache
+def _read(path: str) -> str:
+    """What a file's name says, if it says two things that the vocabulary knows: "low hard tom"; else ""."""
+    pieces = read_name(Path(path).stem, drums="Drums" in path).pieces
+    known = sorted((piece for piece in pieces if piece.reason in _KNOWN), key=lambda piece: piece.sound)
+    words = [piece.tag for piece in known if piece.tag != "drum" or not any(other.sound for other in known[:-1])]
+    return " ".join(words) if len(known) > 1 and known[-1].sound else ""
 
 
 def phrasings(item: Item) -> tuple[str, ...]:
-    """All texts that an item may be trained with: captions, label, and tags that say what is heard."""
+    """All texts that an item may be trained with: captions, names, tags that say what is heard, its file's name."""
     heard = [tag for tag in item.tags if tag not in _NOT_HEARD]
     words = sound_of(item.label)
-    texts = [*item.captions, words, *(f"{words}, {tag}" for tag in heard if tag not in words)]
+    texts = [*item.captions]
+    if not (item.generated and item.tags):  # a pair is told apart by its one measured word
+        texts += [words, *_names().get(words, ()), *(f"{words}, {tag}" for tag in heard if tag not in words)]
     if m := re.fullmatch(r"(.+), single note ([A-G]#?\d)", item.captions[0] if item.captions else ""):
         texts.append(f"a {m[1]} playing a note")
+    if not item.generated:
+        texts.append(_read(item.path))
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
 def draw_text(item: Item, rng: np.random.Generator) -> str:
-    """Choose one text for a step: the caption in half of the cases, else another phrasing, some in a template."""
-    options = phrasings(item)
+    """Choose one text for a step: the caption in half of the cases, else any; a bare name in a template."""
     if item.captions and rng.random() < 0.5:
         return item.captions[int(rng.integers(len(item.captions)))]
-    return _TEMPLATES[int(rng.integers(len(_TEMPLATES)))].format(options[int(rng.integers(len(options)))])
+    options = phrasings(item)
+    text = options[int(rng.integers(len(options)))]
+    return _TEMPLATES[int(rng.integers(len(_TEMPLATES)))].format(text) if text == sound_of(item.label) else text
 
 
 def sampling_weights(items: Sequence[Item]) -> npt.NDArray[np.float64]:
@@ -66,26 +88,3 @@ def sampling_weights(items: Sequence[Item]) -> npt.NDArray[np.float64]:
     del names
     weights = 1 / np.sqrt(counts[index])
     return np.asarray(weights / weights.sum(), np.float64)
-
-
-def fits(items: Sequence[Item], texts: Sequence[str], own: Sequence[int]) -> BoolArray:
-    """Say which texts fit which clip: its own, those of clips with its label, and any of its phrasings.
-
-    Args:
-        items: The clips of a batch.
-        texts: The unique texts of the batch.
-        own: Which text was drawn for each clip.
-
-    Returns:
-        Shape (len(items), len(texts)).
-    """
-    right = np.zeros((len(items), len(texts)), bool)
-    labels: dict[int, set[str]] = {}
-    for item, column in zip(items, own, strict=True):
-        labels.setdefault(column, set()).add(sound_of(item.label))
-    for row, item in enumerate(items):
-        mine = set(phrasings(item))
-        for column, text in enumerate(texts):
-            shared = bool(item.label) and sound_of(item.label) in labels.get(column, ())
-            right[row, column] = column == own[row] or text in mine or shared
-    return right

@@ -15,12 +15,14 @@ from soundsearch.audio.decode import decode, mono
 from soundsearch.errors import TrainingError
 from soundsearch.records import FloatArray
 from trainer.data import Item
+from trainer.distil.phrasing import sound_of
 
 TICKS = 480  # a quarter note; at 120 beats a minute 960 ticks are a second
 SLOT_S = 2.0  # from one note to the next
 HOLD_S = 1.4
 DRUM_CHANNEL = 9
 SILENT = 1e-3
+SOFT, LOUD = 45, 122  # MIDI velocities that a caption tells
 _LOW, _HIGH = 40, 88  # MIDI notes that most instruments sound natural in
 _DAMAGE = "Install the package fluidsynth, or set general_midi to an empty text in the recipe."
 
@@ -36,7 +38,7 @@ class Note:
     name: str
 
 
-def plan_notes(table: Path, per_program: int, rng: np.random.Generator) -> list[Note]:
+def plan_notes(table: Path, per_program: int, rng: np.random.Generator, per_drum: int = 1) -> list[Note]:
     """Choose notes for every instrument and drum that is not held out.
 
     Raises:
@@ -47,20 +49,28 @@ def plan_notes(table: Path, per_program: int, rng: np.random.Generator) -> list[
         held_programs = set(names["held_out_programs"])
         held_drums = {tuple(pair) for pair in names["held_out_drums"]}
         notes = [
-            Note(int(program), int(rng.integers(_LOW, _HIGH)), int(rng.integers(60, 125)), False, name)
+            Note(int(program), int(rng.integers(_LOW, _HIGH)), _velocity(rng), False, name)
             for program, name in names["programs"].items()
             if int(program) not in held_programs
             for _ in range(per_program)
         ]
         notes += [
-            Note(int(kit), int(key), int(rng.integers(70, 127)), True, f"{name}, {kit_name} kit")
+            Note(int(kit), int(key), _velocity(rng), True, f"{name}, {kit_name} kit")
             for kit, kit_name in names["kits"].items()
             for key, name in names["drums"].items()
             if (int(kit), int(key)) not in held_drums
+            for _ in range(per_drum)
         ]
     except (OSError, ValueError, KeyError) as err:
         raise TrainingError(f"Cannot read the instrument names in {table}: {err}.", "Correct the file.") from err
     return notes
+
+
+def _velocity(rng: np.random.Generator) -> int:
+    """How hard a note is struck: mostly as one plays, sometimes very softly or with all force."""
+    return int(
+        rng.choice((rng.integers(60, 120), rng.integers(20, SOFT + 1), rng.integers(LOUD, 128)), p=(0.7, 0.15, 0.15))
+    )
 
 
 def render(notes: Sequence[Note], font: Path, sample_rate: int) -> list[Item]:
@@ -82,20 +92,24 @@ def render(notes: Sequence[Note], font: Path, sample_rate: int) -> list[Item]:
         if result.returncode or not wave.is_file():
             raise TrainingError(f"FluidSynth could not render {font}.", result.stderr.decode(errors="replace")[-200:])
         samples = mono(decode(str(wave)))
-    return [item for number, note in enumerate(notes) if (item := _cut(samples, number, note, sample_rate))]
+    return [item for number, note in enumerate(notes) if (item := _cut(samples, number, note, sample_rate, font.stem))]
 
 
-def _cut(samples: FloatArray, number: int, note: Note, sample_rate: int) -> Item | None:
+def _cut(samples: FloatArray, number: int, note: Note, sample_rate: int, font: str) -> Item | None:
     start = int(number * SLOT_S * sample_rate)
     clip = samples[start : start + int(SLOT_S * sample_rate)]
     loud = np.flatnonzero(np.abs(clip) > SILENT)
     if not len(loud):
         return None
     clip = clip[: loud[-1] + 1].copy()
-    label = note.name.split(",")[0]
-    captions = (note.name, label) if note.drum else (f"{label}, single note", f"{label} note", label)
-    name = f"rendered/{'drum' if note.drum else 'program'}_{note.program}_{note.key}_{note.velocity}"
-    return Item(name, captions, label, group=f"rendered_{label}", split="train", samples=clip, generated=True)
+    label = sound_of(note.name.split(",")[0])
+    captions: tuple[str, ...] = (note.name, label) if note.drum else (f"{label}, single note", f"{label} note", label)
+    tag = "soft" if note.velocity <= SOFT else "loud" if note.velocity >= LOUD else ""
+    if tag:  # the level is lost when clips are brought to one peak: what is heard is how hard it was struck
+        captions = tuple(f"{word} {label}" for word in ((f"a {tag}", tag, "a gentle" if tag == "soft" else "a hard")))
+    name = f"rendered/{font}_{'drum' if note.drum else 'program'}_{note.program}_{note.key}_{note.velocity}"
+    group, tags = f"rendered_{label}", (tag,) if tag else ()
+    return Item(name, captions, label, tags, "train", group, samples=clip, generated=True)
 
 
 def midi_file(notes: Sequence[Note]) -> bytes:

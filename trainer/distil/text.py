@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import ClapTextConfig, ClapTextModelWithProjection
 
 from soundsearch.errors import TrainingError
+from soundsearch.model.weights import pack_rows, unpack_rows
 
 MAX_TOKENS = 77
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
@@ -24,7 +25,7 @@ class TextTower:
     Attributes:
         config: `text_config` of a bundle.
         projection_dim: Length of an embedding.
-        tensors: All tensors under their names in a bundle, as they were stored.
+        tensors: All tensors under their names in a bundle, as they will be stored: matrices packed into int8.
         folder: Where it was loaded from; the tokenizer's files are copied from there.
     """
 
@@ -36,7 +37,7 @@ class TextTower:
         """
         try:
             table: dict[str, Any] = json.loads((folder / "text_config.json").read_text(encoding="utf-8"))
-            self.tensors = load_file(folder / "text_tower.safetensors")
+            self.tensors = pack_rows(load_file(folder / "text_tower.safetensors"))
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self.projection_dim = int(table["projection_dim"])
             self.activation = str(table["projection_hidden_act"])
@@ -46,7 +47,7 @@ class TextTower:
         self.folder = folder
         shape = {"projection_dim": self.projection_dim, "projection_hidden_act": self.activation}
         self._model = ClapTextModelWithProjection(ClapTextConfig(**{**self.config, **shape}))
-        result = self._model.load_state_dict({k: v.float() for k, v in self.tensors.items()}, strict=False)
+        result = self._model.load_state_dict({k: v.float() for k, v in unpack_rows(self.tensors).items()}, strict=False)
         if lost := [key for key in result.missing_keys if not key.endswith(("position_ids", "token_type_ids"))]:
             raise TrainingError(f"The text tower in {folder} lacks {lost[0]}.", "Check --text.")
         self._model.eval()  # type: ignore[no-untyped-call]
@@ -66,16 +67,15 @@ class TextTower:
         self._cache.clear()
 
     def raw(self, texts: Sequence[str]) -> Tensor:
-        """Embed texts without scaling, shape (n, d). One by one: padding would cost more than it saves."""
-        rows = []
+        """Embed texts without scaling, shape (n, d). Those of as many tokens run together: padding would cost time."""
+        new = {text: self._tokenizer.encode(text).ids for text in texts if text not in self._cache}
         with torch.inference_mode():
-            for text in texts:
-                if text not in self._cache:
-                    ids = torch.tensor([self._tokenizer.encode(text).ids])
-                    output = self._model(input_ids=ids, attention_mask=torch.ones_like(ids))
-                    self._cache[text] = output.text_embeds[0].clone()
-                rows.append(self._cache[text])
-        return torch.stack(rows)
+            for length in {len(ids) for ids in new.values()}:
+                some = [text for text, ids in new.items() if len(ids) == length]
+                ids = torch.tensor([new[text] for text in some])
+                rows = self._model(input_ids=ids, attention_mask=torch.ones_like(ids)).text_embeds
+                self._cache.update(zip(some, rows.clone(), strict=True))
+        return torch.stack([self._cache[text] for text in texts])
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """Embed texts as unit rows, shape (n, d)."""

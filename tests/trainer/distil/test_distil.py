@@ -18,7 +18,7 @@ from trainer.distil.config import DistilConfig
 from trainer.distil.export import bundle_config
 from trainer.distil.loop import Distiller, Step
 from trainer.distil.phrasing import phrasings
-from trainer.distil.synth import synthetic_items
+from trainer.distil.synth.clips import synthetic_items
 from trainer.distil.teacher import FRONT_END, load_teacher
 from trainer.distil.text import TextTower
 

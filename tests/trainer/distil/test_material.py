@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from soundsearch.errors import TrainingError
-from trainer.augment import augment, mask_bands, mix, place
+from trainer.augment import augment, change_speed, encode, equalise, mask_bands, mix, place, reverb
 from trainer.data import Item
 from trainer.distil import soundfont
-from trainer.distil.batches import aim, batches, choices
+from trainer.distil.batches import aim, batches, choices, may_change_speed
 from trainer.distil.config import DistilConfig
-from trainer.distil.phrasing import fits, sampling_weights, sound_of, trainable
-from trainer.distil.synth import MAKERS, synthetic_items
+from trainer.distil.phrasing import phrasings, sampling_weights, sound_of, trainable
+from trainer.distil.relevance import relevance
+from trainer.distil.signals import AXES, centroid_hz, pair, signal_pairs, sounding_s
+from trainer.distil.speech import captions, spoken_items
+from trainer.distil.synth.clips import MAKERS, synthetic_items
 from trainer.distil.teacher import FRONT_END
 from trainer.distil.text import TextTower
 
@@ -36,14 +39,40 @@ def test_only_permissive_credited_training_clips_are_trained_on() -> None:
 
 
 def test_one_drum_by_several_names_is_one_sound() -> None:
-    assert {sound_of(name) for name in ("bass drum 1", "acoustic bass drum", "kick drum")} == {"kick drum"}
+    assert {sound_of(name) for name in ("bass drum 1", "acoustic bass drum", "kick", "kick drum")} == {"kick drum"}
     assert sound_of("crash cymbal 2") == "crash cymbal"
+
+
+def test_a_files_name_adds_what_the_vocabulary_knows_of_it() -> None:
+    item = Item("Drums/drum_tom_lo_hard.flac", ("acoustic tom lo hard",), "tom")
+    assert "low hard tom" in phrasings(item)
+    assert phrasings(replace(item, path="Drums/beats_04-10.flac")) == ("acoustic tom lo hard", "tom")
 
 
 def test_clips_that_share_a_caption_or_a_label_fit_each_others_texts() -> None:
     items = [Item("a", ("a dog barking",), "dog"), Item("b", ("a poodle",), "dog"), Item("c", ("rain",), "rain")]
-    right = fits(items, ["a dog barking", "a poodle", "rain"], [0, 1, 2])
-    assert right.tolist() == [[True, True, False], [True, True, False], [False, False, True]]
+    judged = relevance(items, ["a dog barking", "a poodle", "rain"], [0, 1, 2])
+    assert judged.right.tolist() == [[True, True, False], [True, True, False], [False, False, True]]
+    assert not judged.unknown.any() and not judged.wrong.any()
+
+
+def test_an_open_hat_is_no_closed_one_however_near_their_names(text_folder: Path) -> None:
+    items = [Item("a", ("an open hi-hat",), "open hi-hat"), Item("b", ("closed hi-hat",), "closed hi-hat")]
+    judged = relevance(items, ["an open hi-hat", "closed hi-hat"], [0, 1])
+    assert judged.wrong.tolist() == [[False, True], [True, False]]
+    config = DistilConfig(near_text=-1.0)  # all texts are nearly the same
+    targets = aim(config, items, TextTower(text_folder), np.random.default_rng(0))
+    assert not bool(targets.ignored.any()), "the other hat is a wrong answer"
+
+
+def test_a_measured_word_fits_what_was_measured_and_its_opposite_does_not() -> None:
+    dark = Item("a", ("a dark kick drum",), "kick drum", ("dark",), generated=True)
+    bright = replace(dark, path="b", captions=("a bright kick drum",), tags=("bright",))
+    plain = Item("c", ("a kick",), "kick drum")
+    judged = relevance([dark, bright, plain], ["a dark kick drum", "a bright kick drum", "a kick"], [0, 1, 2])
+    assert judged.right.tolist() == [[True, False, True], [False, True, True], [False, False, True]]
+    assert judged.wrong.tolist() == [[False, True, False], [True, False, False], [False] * 3]
+    assert judged.unknown.tolist() == [[False] * 3, [False] * 3, [True, True, False]]
 
 
 def test_a_mix_is_right_for_its_own_text_only(text_folder: Path) -> None:
@@ -80,11 +109,6 @@ def test_batches_hold_the_share_of_recordings_and_repeat(text_folder: Path) -> N
     assert all(bool((a == b).all()) for a, b in zip(first.mels, again.mels, strict=True))
 
 
-def centroid_hz(samples: np.ndarray) -> float:
-    power = np.abs(np.fft.rfft(samples)) ** 2
-    return float((np.fft.rfftfreq(len(samples), 1 / RATE) * power).sum() / power.sum())
-
-
 def test_synthetic_sounds_are_what_their_captions_say() -> None:
     items = synthetic_items(4 * len(MAKERS), RATE, 7)
     assert [item.path for item in items] == [item.path for item in synthetic_items(4 * len(MAKERS), RATE, 7)]
@@ -94,14 +118,54 @@ def test_synthetic_sounds_are_what_their_captions_say() -> None:
         assert item.captions and item.label
         if item.label.endswith(" sweep"):
             quarter = len(item.samples) // 4
-            rises = centroid_hz(item.samples[-quarter:]) > centroid_hz(item.samples[:quarter])
+            rises = centroid_hz(item.samples[-quarter:], RATE) > centroid_hz(item.samples[:quarter], RATE)
             assert rises == item.label.startswith("rising"), item.path
-    by_label = {item.label: centroid_hz(item.samples) for item in items if item.samples is not None}
-    assert by_label["kick drum"] < 400 < 5000 < by_label["closed hi-hat"]
-    colours = [
-        by_label[name] for name in ("brown noise", "pink noise", "white noise", "blue noise") if name in by_label
-    ]
-    assert len(colours) >= 2 and colours == sorted(colours)
+    by_label = {item.label: item.samples for item in items if item.samples is not None}
+    assert centroid_hz(by_label["kick drum"], RATE) < 900 < 5000 < centroid_hz(by_label["closed hi-hat"], RATE)
+    ring = [sounding_s(by_label[name], RATE) for name in ("closed hi-hat", "open hi-hat", "crash cymbal")]
+    assert ring == sorted(ring)
+    colours = [f"{colour} noise" for colour in ("brown", "pink", "white", "blue")]
+    heights = [centroid_hz(by_label[name], RATE) for name in colours if name in by_label]
+    assert len(heights) >= 2 and heights == sorted(heights)
+
+
+@pytest.mark.parametrize("kind", sorted(AXES))
+def test_pairs_measure_as_their_words_say(kind: str) -> None:
+    sounds = synthetic_items(len(MAKERS), RATE, 11)
+    pairs = signal_pairs(sounds, [item.samples for item in sounds if item.samples is not None], 80, RATE, 4)
+    axis = AXES[kind]
+    low = [item for item in pairs if item.tags[0] == axis.less[0]]
+    high = [item for item in pairs if item.tags[0] == axis.more[0]]
+    assert len(low) == len(high) >= 2
+    for less, more in zip(low, high, strict=True):
+        assert less.samples is not None and more.samples is not None and less.label == more.label
+        assert axis.measure(more.samples, RATE) > axis.measure(less.samples, RATE) * 1.5
+        assert any(axis.less[0] in text for text in less.captions) and not any(axis.less[0] in t for t in more.captions)
+
+
+def test_versions_that_do_not_differ_are_no_pair() -> None:
+    item = synthetic_items(1, RATE, 0)[0]
+    assert item.samples is not None
+    assert pair(item, "brightness", item.samples, item.samples, RATE) == []
+
+
+@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="espeak-ng is not here")
+def test_spoken_clips_sound_and_say_who_says_what() -> None:
+    items = spoken_items(6, RATE, 5)
+    assert len(items) == 6 and {item.label for item in items} <= {"male speech", "female speech", "whispering"}
+    for item in items:
+        assert item.samples is not None and np.isfinite(item.samples).all()
+        assert 0.1 < len(item.samples) / RATE < 8 and item.captions
+    again = spoken_items(1, RATE, 5)[0]
+    assert again.captions == items[0].captions and np.array_equal(again.samples, items[0].samples)
+    assert captions("woman", "number", "seven")[0] == "a woman's voice saying the number seven"
+
+
+def test_without_espeak_one_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert spoken_items(0, RATE, 1) == []
+    with pytest.raises(TrainingError, match="espeak-ng is missing"):
+        spoken_items(1, RATE, 1)
 
 
 def test_augmentation_keeps_length_and_sanity() -> None:
@@ -118,6 +182,26 @@ def test_augmentation_keeps_length_and_sanity() -> None:
     mel = rng.standard_normal((150, 128)).astype(np.float32)
     masked = mask_bands(mel, rng)
     assert masked.shape == mel.shape and 0 < (masked != mel).mean() < 0.3
+
+
+@pytest.mark.parametrize("change", [equalise, reverb, encode])
+def test_each_change_leaves_length_and_something_to_hear(change) -> None:
+    clip = np.sin(np.arange(RATE // 2) * 0.05).astype(np.float32) * 0.1
+    changed = change(clip, np.random.default_rng(1), RATE)
+    assert changed.shape == clip.shape and changed.dtype == np.float32 and np.isfinite(changed).all()
+    assert not np.array_equal(changed, clip)
+    assert np.corrcoef(changed[: 4 * RATE // 10], clip[: 4 * RATE // 10])[0, 1] > 0.5
+    assert np.isfinite(change(np.zeros(1000, np.float32), np.random.default_rng(1), RATE)).all()
+
+
+def test_speed_moves_the_pitch_and_only_where_no_pitch_is_told() -> None:
+    clip = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    changed = change_speed(clip, np.random.default_rng(3), RATE)
+    peak_hz = np.argmax(np.abs(np.fft.rfft(changed))) * RATE / len(changed)
+    assert peak_hz == pytest.approx(1000 * len(clip) / len(changed), abs=2) and abs(peak_hz - 1000) > 3
+    assert may_change_speed(Item("a", ("a snare drum",), "snare drum"))
+    assert not may_change_speed(Item("a", ("violin, single note G4",), "violin"))
+    assert not may_change_speed(Item("a", ("a rising tone",), "tone", ("rising",), generated=True))
 
 
 def test_held_out_instruments_are_never_planned() -> None:
