@@ -63,6 +63,8 @@ def relevance(items: Sequence[Item], texts: Sequence[str], own: Sequence[int]) -
         labels[column].add(sound_of(item.label))
         measured[column] |= qualities(item) & frozenset(texts[column].replace(",", "").split())
     words = [frozenset(text.replace(",", "").casefold().split()) for text in texts]
+    # "A dark sound" names no sound, though it was drawn for one.
+    named = [not measured[k] or any(label in text for label in labels[k]) for k, text in enumerate(texts)]
     for row, item in enumerate(items):
         name, known, mine = sound_of(item.label), qualities(item), set(phrasings(item))
         against = frozenset().union(*(_opposites()[word] for word in known))
@@ -71,7 +73,7 @@ def relevance(items: Sequence[Item], texts: Sequence[str], own: Sequence[int]) -
             heard = labels[column]
             if column == own[row] or text in mine:
                 right[row, column] = True
-            elif words[column] & against or (name not in heard and any(other in text for other in heard & rivals)):
+            elif words[column] & against or (named[column] and name not in heard and heard & rivals):
                 wrong[row, column] = True
             elif name and name in heard:
                 (unknown if measured[column] - known else right)[row, column] = True
