@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from soundsearch.audio.features import features
 from soundsearch.errors import ModelError
 from soundsearch.model.bundle import PROJECTION, Bundle
 from soundsearch.model.clap import ClapEncoder, load_dual
-from soundsearch.model.weights import read_tensors, save_bundle, save_projection_bundle, tokenizer_files
+from soundsearch.model.weights import pack_rows, read_tensors, save_bundle, save_projection_bundle, tokenizer_files
 from tests.model.test_clap import sound
 
 ABOUT = {"name": "mine", "title": "Mine", "personal": {"clips": 12}}
@@ -131,3 +131,22 @@ def test_a_folder_that_cannot_be_written(base: Bundle, tmp_path: Path) -> None:
         save_projection_bundle(tmp_path / "file", base, trained(1), ABOUT)
     with pytest.raises(ModelError, match="Cannot write the model"):
         save_bundle(tmp_path / "file" / "in", base.config, {}, (), base.front_end, ABOUT)
+
+
+def test_matrices_in_int8_come_back_nearly_the_same_and_run(base: Bundle, tmp_path: Path) -> None:
+    tensors = {key: value for key, value in load_dual(base).state_dict().items() if value.is_floating_point()}
+    tensors["text_model.zero"] = torch.zeros(3, 4)
+    packed = pack_rows(tensors)
+    save_file({key: value.contiguous() for key, value in packed.items()}, tmp_path / "all.safetensors")
+    assert (tmp_path / "all.safetensors").stat().st_size < 0.6 * sum(
+        2 * value.numel() for value in tensors.values()
+    ) + 1e5
+    back = read_tensors(tmp_path / "all.safetensors")
+    assert back.keys() == tensors.keys()
+    for key, value in tensors.items():
+        if value.ndim != 2:
+            assert torch.equal(back[key], value), key
+            continue
+        step = value.abs().amax(1, keepdim=True) / 127
+        assert bool(((back[key].float() - value).abs() <= 0.51 * step + 1e-3 * value.abs() + 1e-6).all()), key
+    assert not bool(back["text_model.zero"].any())

@@ -13,8 +13,8 @@ from soundsearch.records import FloatArray
 from trainer.augment import augment, change_speed, mask_bands, mix, place
 from trainer.data import Item
 from trainer.distil.config import DistilConfig
-from trainer.distil.phrasing import draw_text, sampling_weights
-from trainer.distil.relevance import qualities, relevance
+from trainer.distil.phrasing import draw_text, qualities, sampling_weights
+from trainer.distil.relevance import relevance
 from trainer.distil.text import TextTower
 
 _PITCHED = re.compile(r"\b(note|chord|major|minor|bpm)\b|[A-G]#?\d")

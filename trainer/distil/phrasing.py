@@ -44,6 +44,18 @@ def _same() -> dict[str, str]:
 
 
 @cache
+def opposites() -> dict[str, frozenset[str]]:
+    """Of each measured word, the words of the other end."""
+    table = tomllib.loads(SOUNDS.read_text(encoding="utf-8"))["opposites"]
+    return {word: frozenset(others) for word, others in table.items()}
+
+
+def qualities(item: Item) -> frozenset[str]:
+    """The measured words that a clip is known by."""
+    return frozenset(item.tags) & opposites().keys()
+
+
+@cache
 def sound_of(label: str) -> str:
     """The one name of what a label says is heard; "crash cymbal 2" is not heard as a number."""
     words = re.sub(r"\s+\d+$", "", label)
@@ -64,7 +76,7 @@ def phrasings(item: Item) -> tuple[str, ...]:
     heard = [tag for tag in item.tags if tag not in _NOT_HEARD]
     words = sound_of(item.label)
     texts = [*item.captions]
-    if not (item.generated and item.tags):  # a pair is told apart by its one measured word
+    if not (item.generated and qualities(item)):  # a pair is told apart by its one measured word
         texts += [words, *_names().get(words, ()), *(f"{words}, {tag}" for tag in heard if tag not in words)]
     if m := re.fullmatch(r"(.+), single note ([A-G]#?\d)", item.captions[0] if item.captions else ""):
         texts.append(f"a {m[1]} playing a note")

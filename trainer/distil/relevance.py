@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from trainer.data import BoolArray, Item
-from trainer.distil.phrasing import SOUNDS, phrasings, sound_of
+from trainer.distil.phrasing import SOUNDS, opposites, phrasings, qualities, sound_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,6 @@ def _rivals() -> dict[str, frozenset[str]]:
         for name in family:
             found.setdefault(name, set()).update(other for other in family if other != name)
     return {name: frozenset(others) for name, others in found.items()}
-
-
-@cache
-def _opposites() -> dict[str, frozenset[str]]:
-    """Of each measured word, the words of the other end."""
-    table = tomllib.loads(SOUNDS.read_text(encoding="utf-8"))["opposites"]
-    return {word: frozenset(others) for word, others in table.items()}
-
-
-def qualities(item: Item) -> frozenset[str]:
-    """The measured words that a clip is known by."""
-    return frozenset(item.tags) & _opposites().keys()
 
 
 def relevance(items: Sequence[Item], texts: Sequence[str], own: Sequence[int]) -> Relevance:
@@ -67,7 +55,7 @@ def relevance(items: Sequence[Item], texts: Sequence[str], own: Sequence[int]) -
     named = [not measured[k] or any(label in text for label in labels[k]) for k, text in enumerate(texts)]
     for row, item in enumerate(items):
         name, known, mine = sound_of(item.label), qualities(item), set(phrasings(item))
-        against = frozenset().union(*(_opposites()[word] for word in known))
+        against = frozenset().union(*(opposites()[word] for word in known))
         rivals = _rivals().get(name, frozenset())
         for column, text in enumerate(texts):
             heard = labels[column]

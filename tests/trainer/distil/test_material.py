@@ -110,8 +110,8 @@ def test_batches_hold_the_share_of_recordings_and_repeat(text_folder: Path) -> N
 
 
 def test_synthetic_sounds_are_what_their_captions_say() -> None:
-    items = synthetic_items(4 * len(MAKERS), RATE, 7)
-    assert [item.path for item in items] == [item.path for item in synthetic_items(4 * len(MAKERS), RATE, 7)]
+    items = synthetic_items(3 * len(MAKERS), RATE, 7)
+    assert all(np.array_equal(a.samples, b.samples) for a, b in zip(items, synthetic_items(9, RATE, 7), strict=False))
     for item in items:
         assert item.samples is not None and item.samples.dtype == np.float32
         assert np.isfinite(item.samples).all() and 0.5 < np.abs(item.samples).max() <= 1, item.path
