@@ -36,7 +36,8 @@ class Filtered:
         self._clip_contents = content_ids
         self._order = np.argsort(content_ids, kind="stable")
         self._contents = content_ids[self._order]
-        self._allowed = np.unique(self._contents[self._contents > 0])
+        known = self._contents[np.searchsorted(self._contents, 1) :]
+        self._allowed = known[np.diff(known, prepend=0) > 0]
         self._covers: tuple[tuple[int, ...], bool] = ((), False)
 
     def allowed(self, index: VectorIndex) -> IntArray | None:
