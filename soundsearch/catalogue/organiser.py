@@ -38,6 +38,12 @@ IF_SAID = """CASE WHEN EXISTS (SELECT 1 FROM marks WHERE marks.content_id = clip
     OR EXISTS (SELECT 1 FROM tags WHERE tags.content_id = clips.content_id AND source = 'user')
     THEN content_id END"""
 
+# From label to label by the index: DISTINCT would read every tag, 0.1 s for a million.
+_USER_LABELS = """WITH RECURSIVE labels (label) AS (
+    SELECT min(label) FROM tags
+    UNION ALL SELECT (SELECT min(label) FROM tags WHERE label > labels.label) FROM labels WHERE label IS NOT NULL
+) SELECT label FROM labels WHERE EXISTS (SELECT 1 FROM tags t WHERE t.label = labels.label AND source = 'user')"""
+
 Mark = tuple[bool, int, str]  # favourite, rating, colour
 Steps = Generator[None, None, Organised]
 
@@ -339,7 +345,7 @@ class Organiser:
 
     def _spelling(self, label: str) -> str:
         """A tag as people spelled it before: “kick” and “Kick” are one."""
-        for (known,) in self._db.query("SELECT DISTINCT label FROM tags WHERE source = 'user'"):
+        for (known,) in self._db.query(_USER_LABELS):
             if known.casefold() == label.casefold():
                 return str(known)
         return label

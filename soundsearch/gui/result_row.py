@@ -135,6 +135,12 @@ class RowDelegate(QStyledItemDelegate):
             icon = self._theme.pixmap("favourite", "accent", 16, painter.device().devicePixelRatioF())
             painter.drawPixmap(area.right() - 15, area.center().y() - 7, icon)
             area = area.adjusted(0, 0, -20, 0)
+        if clip.colour:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.label_color(clip.colour))
+            painter.drawEllipse(area.right() - 9, area.center().y() - 3, 8, 8)
+            area = area.adjusted(0, 0, -16, 0)
         self._text(painter, area, display_name(clip.name), "muted" if quiet else "text", middle=True)
 
     def _paint_moment(self, painter: QPainter, area: QRect, start_s: float) -> QRect:

@@ -25,14 +25,28 @@ from PySide6.QtWidgets import QApplication, QWidget
 from soundsearch.audio.record import QUIET
 from soundsearch.engine import messages as m
 from soundsearch.gui import app as app_module
+from soundsearch.gui.about import About
 from soundsearch.gui.bridge import Job
 from soundsearch.gui.dialogs import FailureList, ProblemReport, ShortcutSheet
 from soundsearch.gui.draft import Draft, Sound
 from soundsearch.gui.filter_editors import Popover
 from soundsearch.gui.filters import Vocabulary
 from soundsearch.gui.main_window import MainWindow
+from soundsearch.gui.naming import TagEditor
 from soundsearch.gui.result_columns import Column
-from soundsearch.records import Clip, Failure, Folder, Progress, Ranking, Root, TrainingPlan, TrainingProgress
+from soundsearch.gui.settings_dialog import SettingsDialog
+from soundsearch.records import (
+    Clip,
+    Failure,
+    Folder,
+    Progress,
+    Ranking,
+    Root,
+    SavedSearch,
+    TagCount,
+    TrainingPlan,
+    TrainingProgress,
+)
 from soundsearch.settings import Places, resource
 from tests.gui.fake_engine import FULL, MINE, OUTCOME, STARTER, FakeEngine
 
@@ -312,6 +326,36 @@ def menus(stage: Stage) -> None:
         stage.save("shortcuts-dark", sheet)
 
 
+def organised(stage: Stage) -> FakeEngine:
+    """A library in which people have been at work."""
+    engine = stage.engine()
+    for number, clip in enumerate(list(engine.clips.values())):
+        marks = {"favourite": number % 5 == 0, "rating": number % 6, "colour": ("", "green", "", "orange")[number % 4]}
+        engine.clips[clip.id] = replace(clip, **marks)
+    engine.roots = (*engine.roots, Root("/media/drive/Field recordings", False, 4_210))
+    engine.collections = {"Kitchen scene": set(list(engine.clips)[:9]), "Trailer hits": set(list(engine.clips)[:3])}
+    labels = ("vinyl", "punchy", "dusty", "lo-fi", "tape", "airy", "metal", "wood", "glass")
+    engine.tags = tuple(TagCount(label, 212 - 20 * i, ("user",)) for i, label in enumerate(labels))
+    engine.searches = {name: SavedSearch(name, name.lower()) for name in ("Dark pads", "Rain outside")}
+    return engine
+
+
+def organising(stage: Stage) -> None:
+    for theme in ("dark", "light"):
+        with stage.window(organised(stage), (1400, 820), theme=theme) as window:
+            stage.ask(window, Draft(QUERY))
+            stage.rest(window, 0.4)
+            stage.save(f"organised-{theme}", window)
+            window.dialogs.show_settings()
+            stage.save(f"settings-{theme}", window.findChild(SettingsDialog))
+            window.dialogs.show_about()
+            stage.save(f"about-{theme}", window.findChild(About))
+            window.organising.edit_tags()
+            stage.save(f"tags-{theme}", window.findChild(TagEditor))
+            window.dialogs.tour.begin()
+            stage.save(f"tour-{theme}", window)
+
+
 FOLDERS = tuple(
     Folder(path, clips)
     for path, clips in (
@@ -410,7 +454,7 @@ def main() -> None:
         subprocess.run([*command, str(resource("demo"))], check=True)
         stage = Stage(out, data, names)
         stage.learn(m.Search(QUERY))
-        for scene in (docs, first_run, scanning, results, similar, query, notices, errors, menus, training):
+        for scene in (docs, first_run, scanning, results, similar, query, notices, errors, menus, organising, training):
             if scene.__name__ in names or (not names and scene is not docs):
                 scene(stage)
         if not names and not os.environ.get("QT_SCALE_FACTOR"):
