@@ -71,7 +71,7 @@ class Output:
         self._stream: Any = None
         self._mixer = Mixer(USUAL_RATE)
         self._rate = 0
-        self._accepted: dict[tuple[str, int], bool] = {}
+        self._accepted: dict[tuple[str, int], bool] = {}  # device and rate
         self._calls, self._called, self._heard = 0, 0.0, 0.0
 
     @property
@@ -109,6 +109,12 @@ class Output:
             return dict(self._library.query_devices(kind="output"))
         except (self._library.PortAudioError, ValueError) as err:
             raise NO_OUTPUT from err
+
+    def take_over(self, other: "Output") -> None:
+        """Know what another one found out about the devices."""
+        if other is not self:
+            self.names, self._error, self._accepted = other.names, other._error, other._accepted
+            self._wanted_latency_s = max(self._wanted_latency_s, other._wanted_latency_s)
 
     def rate_for(self, sample_rate: int, device: str) -> int:
         """Return the rate itself if the output takes it, else the output's usual one."""

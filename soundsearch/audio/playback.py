@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from soundsearch.audio.mixer import Voice
-from soundsearch.audio.output import LATENCY_S, Output, devices
+from soundsearch.audio.output import LATENCY_S, devices
+from soundsearch.audio.outputs import Outputs
 from soundsearch.audio.overview import Overview, OverviewBuilder, OverviewCache
 from soundsearch.audio.track import Track, stamp
 from soundsearch.errors import DecodeError, PlaybackError
@@ -82,7 +83,7 @@ class Player:
         self._rest: Iterator[None] = iter(())  # of loading, once the clip can be heard
         self._picture: Iterator[Overview | None] = iter(())
         self._cache: OrderedDict[tuple[str, tuple[int, int]], Track] = OrderedDict()
-        self._output = Output(latency_s)
+        self._output = Outputs(latency_s)
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
         self._thread.start()
 

@@ -374,3 +374,88 @@ def test_without_an_output_it_is_a_state_and_the_next_play_finds_one(
         wait_for(lambda: player.is_playing, 10)
         wait_for(lambda: player.state == "idle")
     assert loud_s(recorder.heard) == pytest.approx(2, abs=0.05)
+
+
+def test_clips_of_other_rates_follow_without_waiting_for_the_output(
+    sound_server: SoundServer, player: Player, tmp_path: Path
+) -> None:
+    paths = []
+    for rate in (48_000, 44_100, 96_000):
+        paths.append(tmp_path / f"{rate}.wav")
+        n = np.arange(rate // 5)
+        write(paths[-1], (0.4 * np.sin(2 * np.pi * 500 * n / rate)).astype(np.float32), rate, "WAV", "FLOAT")
+    with sound_server.recorder() as recorder:
+        for path in paths * 2:
+            play_to_the_end(player, str(path))
+        assert set(player._output._open) == {48_000, 44_100, 96_000}
+    energy = np.square(recorder.heard[:, 0], dtype=np.float64).sum() / RATE
+    assert energy == pytest.approx(6 * 0.2 * 0.4**2 / 2, rel=0.02)
+
+
+def test_a_part_is_played_to_its_end_and_fades_there(sound_server: SoundServer, player: Player, clip: str) -> None:
+    with sound_server.recorder() as recorder:
+        player.load(clip)
+        player.play(0.5, 1.0)
+        wait_for(lambda: player.is_playing)
+        wait_for(lambda: player.state == "idle")
+    part = SOUND[round(0.5 * RATE) + 200 : RATE - 200]  # between the fades
+    start = place(recorder.heard, part)
+    np.testing.assert_allclose(recorder.heard[start : start + len(part)], part, atol=1e-4)
+    assert loud_s(recorder.heard) == pytest.approx(0.5, abs=0.01)
+    last = np.flatnonzero(np.abs(recorder.heard[:, 0]) > 1e-4)[-1]
+    assert np.abs(recorder.heard[last - 20 : last, 0]).max() < 0.1
+
+
+def test_a_clip_is_played_at_the_level_it_is_given(sound_server: SoundServer, player: Player, clip: str) -> None:
+    with sound_server.recorder() as recorder:
+        player.load(clip, level_db=-12)
+        player.play()
+        wait_for(lambda: player.is_playing)
+        wait_for(lambda: player.state == "idle")
+    gain = np.float32(10 ** (-12 / 20))
+    start = place(recorder.heard, SOUND)
+    np.testing.assert_allclose(recorder.heard[start : start + len(SOUND)], gain * SOUND, atol=1e-4)
+
+
+def test_what_played_goes_on_by_itself_when_the_output_is_back(
+    sound_server: SoundServer, player: Player, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.wav"
+    write(path, stereo(15), RATE, "WAV", "PCM_16")
+    player.load(str(path))
+    player.play()
+    wait_for(lambda: player.position_s > 0.4)
+    sound_server.stop()
+    wait_for(lambda: player.state == "no device", 10)
+    wait_for(lambda: player._lost)
+    assert player._lost is not None
+    left_s = player._lost[1]
+    assert left_s > 0.3
+    sound_server.start(refresh=False)
+    with sound_server.recorder() as recorder:
+        wait_for(lambda: player.is_playing and player.position_s > left_s, 15)
+        assert player.position_s < left_s + 2
+        wait_for(lambda: player.position_s > left_s + 0.5)
+        player.stop()
+    assert loud_s(recorder.heard) > 0.3
+
+
+def test_another_output_is_chosen_while_it_plays(
+    sound_server: SoundServer, player: Player, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".asoundrc").write_text("pcm.headphones { type pulse }\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "long.wav"
+    write(path, stereo(15), RATE, "WAV", "PCM_16")
+    player.load(str(path))
+    player.play()
+    wait_for(lambda: player.position_s > 0.3)
+    player.device = "headphones"
+    wait_for(lambda: player.device_in_use == "headphones" and player.is_playing, 10)
+    assert "headphones" in player.devices
+    wait_for(lambda: player.position_s > 0.6)
+    assert player.position_s < 5  # it went on, not from the start and not ahead
+    player.device = "a card that was pulled out"
+    wait_for(lambda: player.device_in_use not in ("", "headphones") and player.is_playing, 10)
+    player.stop()
+    assert player.device == "a card that was pulled out"  # still wished for
