@@ -184,11 +184,17 @@ class Player:
         if self._voice:
             self._voice.gain = 10 ** (level_db / 20)
 
-    def load(self, path: str, level_db: float = 0.0) -> None:
-        """Cut what plays and load another clip, to be played `level_db` louder; the latest wins."""
+    def load(self, path: str, level_db: float = 0.0, play_from: float | None = None) -> None:
+        """Cut what plays and load another clip; the latest wins.
+
+        Args:
+            path: The clip.
+            level_db: How much louder it is to be played.
+            play_from: Play it from there, as soon as it is there.
+        """
         with self._wish:
             self._generation += 1
-            self._request, self._play_from, self._lost = path, None, None
+            self._request, self._play_from, self._until, self._lost = path, play_from, None, None
             self._level_db = level_db
             self._silence()
             self._voice = None

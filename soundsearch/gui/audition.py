@@ -57,8 +57,8 @@ class Player(Protocol):
     def position_s(self) -> float:
         """Where it plays."""
 
-    def load(self, path: str, level_db: float = 0.0) -> None:
-        """Load a clip, to be played so much louder; the latest wins."""
+    def load(self, path: str, level_db: float = 0.0, play_from: float | None = None) -> None:
+        """Load a clip, to be played so much louder, and play it from there; the latest wins."""
 
     def prefetch(self, paths: Sequence[str]) -> None:
         """Decode the beginnings of clips that may be wanted next."""
@@ -175,9 +175,7 @@ class Audition(QObject):
                 self.play(start_s)
             return
         self._path, self._duration_s, self._started = path, 0.0, (start_s, None)
-        self._do(lambda player: player.load(path, level_db))
-        if play:
-            self._do(lambda player: player.play(start_s))
+        self._do(lambda player: player.load(path, level_db, start_s if play else None))
 
     def prefetch(self, paths: Sequence[str]) -> None:
         """Have these ready before they are chosen."""

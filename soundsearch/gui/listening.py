@@ -68,16 +68,16 @@ class Listening(QObject):
         """The user went to a clip: show it, and play it if that is wished, from the moment that matched."""
         self.clip = clip
         start_s, end_s = self._results.current_moment() or (None, None)
-        self._player.show_clip(clip, start_s, end_s)
-        if clip.offline:
-            self._player.wave.show_message("Its folder is offline", "warn")
-        elif clip.state == ClipState.FAILED:
-            self._player.wave.show_message(f"Cannot be read: {display_name(clip.reason)}", "error")
-        else:
-            self._load(clip, self._plays_at_once, start_s or 0.0)
-            self._prefetch.start()
+        if clip.offline or clip.state == ClipState.FAILED:
+            self._player.show_clip(clip)
+            offline = "Its folder is offline", "warn"
+            failed = f"Cannot be read: {display_name(clip.reason)}", "error"
+            self._player.wave.show_message(*(offline if clip.offline else failed))
+            self._audition.forget()
             return
-        self._audition.forget()
+        self._load(clip, self._plays_at_once, start_s or 0.0)  # heard first, then shown
+        self._player.show_clip(clip, start_s, end_s)
+        self._prefetch.start()
 
     def point_at(self, clip: Clip) -> None:
         """The mouse rests on a clip: hear it, without going there."""

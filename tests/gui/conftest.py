@@ -57,7 +57,7 @@ class FakePlayer:
     def look_for_devices(self) -> None:
         self.calls.append(("look_for_devices",))
 
-    def load(self, path: str, level_db: float = 0.0) -> None:
+    def load(self, path: str, level_db: float = 0.0, play_from: float | None = None) -> None:
         self.calls.append(("load", path))
         self.position_s, self.level_db = 0.0, level_db
         if path in self.bad:
@@ -66,6 +66,8 @@ class FakePlayer:
         elif path not in self.silent:
             self.state = "idle"
             self._loaded(path, overview(np.tile(np.float32([0.4, -0.4]), (8_000, 1)), 4_000), 2.0)
+        if play_from is not None:
+            self.play(play_from)
 
     def prefetch(self, paths: Any) -> None:
         self.calls.append(("prefetch", *paths))
