@@ -1,5 +1,7 @@
 """The command line as scripts outside the project call it."""
 
+import csv
+import io
 import json
 import os
 import shutil
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 
 from soundsearch import cli
+from soundsearch.audio.metadata import read_tags
 from soundsearch.cli import main
 from soundsearch.model.bundle import Bundle, write_manifest
 from tests.bundles import small_library, tiny, write_tone
@@ -325,8 +328,33 @@ def test_the_window_without_a_display_says_so(tmp_path: Path) -> None:
     assert done.returncode == 1 and "no display" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["scan", "search", "embed", "models", "status", "verify", "doctor"])
+COMMANDS = ["scan", "search", "tag", "embed", "models", "status", "verify", "export", "doctor"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_every_command_explains_itself(run: Run, command: str, option: str) -> None:
     code, out, _ = run(command, option)
     assert code == 0 and out.startswith(f"usage: soundsearch {command}")
+
+
+def test_tags_are_proposed_stored_written_into_files_and_exported(run: Run, library: Path) -> None:
+    """A folder that is new to the library is scanned first."""
+    below = library / "Low"
+    code, out, err = run("tag", below, "--labels", "rain,low tone", "--bar", "0", "--write-files", "--json")
+    assert code == 0 and "Scanning" in err
+    found = json.loads(out)
+    assert [clip["path"] for clip in found] == [str(below / f"tone {i:02}.wav") for i in range(6)]
+    for clip in found:
+        assert [set(tag) for tag in clip["tags"]] == [{"label", "score", "accepted"}] * 2
+        assert all(tag["accepted"] and 0 <= tag["score"] <= 1 for tag in clip["tags"])
+        assert set(read_tags(clip["path"]).labels) == {"rain", "low tone"}
+    exported = json.loads(run("export", "--format", "json")[1])
+    sources = [{(tag["label"], tag["source"]) for tag in clip["tags"]} for clip in exported if clip["state"] == "ready"]
+    assert all(tags >= {("rain", "auto"), ("rain", "file"), ("low tone", "auto")} for tags in sources)
+    table = list(csv.DictReader(io.StringIO(run("export")[1])))
+    assert [row["path"] for row in table] == [clip["path"] for clip in exported]
+    assert "rain (file)" in table[0]["tags"]
+    assert json.loads(run("scan", below, "--json")[1])["changed"] == 0
+    code, _, err = run("tag", library / "nowhere", "--labels", "rain")
+    assert code == 1 and "no such folder" in err

@@ -43,6 +43,7 @@ BATCH = 128  # clips scored in one step
 TEXTS = 4  # prompts embedded in one step: about 0.05 s
 LIBRARY = 2000  # clips that stand for the library in the background
 SMALL = 1000  # a library with fewer clips than this is helped out by everyday sounds
+EVERYDAY_STEP = 3  # every third of the everyday sounds, which lie eight of a kind in a row: 79 are enough for a spread
 DESCRIBES = 0.25  # share of a folder's clips from which on a label describes the folder
 MOST_DESCRIBING = 8
 WAIT_S = 0.02  # how long a step waits for the thread that writes
@@ -294,7 +295,7 @@ def _embedded(model: ActiveModel, texts: Sequence[str]) -> Generator[Progress, N
 
 
 def _everyday_clips(model: ActiveModel) -> Generator[Progress, None, FloatArray]:
-    paths = sorted(str(path) for path in resource("control/audio").iterdir())
+    paths = sorted(str(path) for path in resource("control/audio").iterdir())[::EVERYDAY_STEP]
 
     def embed() -> Generator[Progress, None, FloatArray]:
         rows = []
