@@ -73,7 +73,7 @@ def test_first_run(open_window: Open) -> None:
 def test_results_panels_and_player(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine, (1400, 800))
     window.center.results.selectRow(0)
-    qtbot.waitUntil(lambda: not window.details.similar_section.isHidden())
+    qtbot.waitUntil(lambda: window.details.similar_section.rows.count() > 0)
     window._bridge.scan()
     engine.tell(m.JobProgress(window._bridge.jobs[0].id, Progress("analyse", 1, 2)))
     assert check(window) > 50
@@ -155,7 +155,7 @@ def test_every_key_that_is_bound_is_in_the_list_of_shortcuts(open_window: Open, 
 def test_tab_reaches_everything_and_comes_round(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine, (1400, 800))
     window.center.results.selectRow(0)
-    qtbot.waitUntil(lambda: not window.details.similar_section.isHidden())
+    qtbot.waitUntil(lambda: window.details.similar_section.rows.count() > 0)
     window.center.search_bar.box.setFocus()
     seen: list[QWidget] = []
     widget = QApplication.focusWidget()
