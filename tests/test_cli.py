@@ -160,6 +160,17 @@ def test_embed_writes_nothing_when_a_file_cannot_be_read(run: Run, library: Path
     assert not list(tmp_path.glob("x.npy*"))
 
 
+def test_duplicates(run: Run, library: Path) -> None:
+    run("scan", library)
+    (group,) = value(run("duplicates", "--json"))
+    assert set(group) == {"kind", "similarity", "keep", "clips"}
+    assert (group["kind"], group["similarity"]) == ("exact", 1.0)
+    assert {Path(clip["path"]).name for clip in group["clips"]} == {"tone 00.wav", "copy of tone 00.wav"}
+    assert group["keep"] == group["clips"][0]["path"]
+    code, out, _ = run("duplicates")
+    assert code == 0 and out.startswith("2 exact copies\n  keep  ")
+
+
 def test_status_and_verify(run: Run, library: Path, tmp_path: Path) -> None:
     run("scan", library)
     status = value(run("status", "--json"))
@@ -328,7 +339,7 @@ def test_the_window_without_a_display_says_so(tmp_path: Path) -> None:
     assert done.returncode == 1 and "no display" in done.stderr
 
 
-COMMANDS = ["scan", "search", "tag", "embed", "models", "status", "verify", "export", "doctor"]
+COMMANDS = ["scan", "search", "tag", "embed", "models", "duplicates", "status", "verify", "export", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -15,7 +15,7 @@ from soundsearch.records import Clip, DuplicateGroup, FloatArray, IntArray, Prog
 log = logging.getLogger(__name__)
 
 # Copies in another format, at another level or rate, or cut a little shorter stay this similar, and their waveforms
-# correlate: docs/duplicates.md has the measurement.
+# correlate: benchmarks/duplicates.py counts which are found.
 SIMILAR = 0.85
 CORRELATED = 0.8
 LENGTH_SHARE, LENGTH_S = 0.15, 0.3  # how much shorter a copy may be cut

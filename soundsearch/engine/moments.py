@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 LONG_S = 10.0  # clips up to this long are heard whole
 BLOCK = 64  # windows decoded at one go and committed in one transaction
 SLICE = 8  # windows embedded in one step
-CHANCE = 0.25  # share of what the best of so many independent scores would gain; docs/moments.md
+CHANCE = 0.25  # share of what the best of so many independent scores would gain
 WAIT_S = 0.05  # how long a step waits for the decoder or the model
 
 
