@@ -53,11 +53,11 @@ def refreshed(card: str, found: dict[str, Any], bundle: Path) -> str:
 
 
 def relist(bundle: Path) -> None:
-    """Tell the manifest what the card's checksum is now."""
+    """Tell the manifest what the checksums of the card and of the credits are now."""
     file = bundle / MANIFEST
     manifest = json.loads(file.read_text(encoding="utf-8"))
-    card = bundle / CARD
-    manifest["files"][CARD] = {"size": card.stat().st_size, "sha256": file_digest(card)}
+    for written in (bundle / name for name in (CARD, RECORDINGS, GENERATED)):
+        manifest["files"][written.name] = {"size": written.stat().st_size, "sha256": file_digest(written)}
     file.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 

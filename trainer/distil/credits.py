@@ -42,7 +42,7 @@ _GENERATORS = {
         "Notes and drums of the sound fonts FluidR3 GM and MuseScore General (parts CC0), rendered by FluidSynth.",
     ),
     "synthetic": (*_OURS, "Procedural sounds, made from their captions."),
-    "pairs": (*_OURS, "Changed copies of recordings and of generated clips, as bright and dark."),
+    "pairs": (*_OURS, "Copies of clips named here and in training-data.csv, made brighter, longer and so on."),
     "spoken": (*_OURS, "Words spoken by espeak-ng, a GPL-3.0-or-later program; its licence does not cover its output."),
 }  # fmt: skip
 
