@@ -98,9 +98,9 @@ class RowDelegate(QStyledItemDelegate):
         inner = cell.adjusted(PADDING, 0, -PADDING, 0)
         if column == Column.NAME and self.stacked:
             line, below = self._theme.px(18), self._theme.px(8)
-            upper = QRect(inner.left(), inner.top() + 4, inner.width(), inner.height() - line - below - 4)
+            upper = QRect(inner.left(), inner.top() + 4, inner.width(), inner.height() - line - below - 8)
             self._paint_waveform(painter, upper, clip, quiet)
-            inner = QRect(inner.left(), upper.bottom() + 1, inner.width(), line)
+            inner = QRect(inner.left(), upper.bottom() + 5, inner.width(), line)
         match column:
             case Column.SOUND:
                 self._paint_waveform(painter, cell.adjusted(PADDING, 4, -4, -4), clip, quiet)

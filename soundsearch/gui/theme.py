@@ -176,6 +176,8 @@ QListWidget[framed="true"]::item:selected {{ background: {accent_soft}; }}
 QComboBox {{ background: {raised}; border: 2px solid {line}; border-radius: 4px; padding: 2px 6px; }}
 QComboBox:hover {{ border-color: {muted}; }}
 QComboBox:focus {{ border-color: {accent}; }}
+QComboBox::drop-down {{ border: none; width: 20px; }}
+QComboBox::down-arrow {{ width: 12px; height: 12px; image: url("{arrow}"); }}
 QComboBox QAbstractItemView {{ background: {raised}; border: 1px solid {line}; padding: 4px 0;
     selection-background-color: {accent_soft}; selection-color: {text}; }}
 #tour {{ background: {raised}; border: 1px solid {accent}; border-radius: 6px; }}
@@ -315,7 +317,8 @@ class Theme(QObject):
         self._app.setStyleSheet(
             STYLE.format(
                 **colors,
-                tick=_tick(self.tokens),
+                tick=_drawn("tick", self.tokens),
+                arrow=_drawn("arrow", self.tokens),
                 small=self.px(11),
                 body=self.px(13),
                 query=self.px(15),
@@ -325,9 +328,9 @@ class Theme(QObject):
         self.changed.emit()
 
 
-def _tick(tokens: Tokens) -> str:
-    """The tick of a box, for the style sheet, which takes files only."""
-    return resource(f"theme/tick-{'dark' if tokens.is_dark else 'light'}.svg").as_posix()
+def _drawn(name: str, tokens: Tokens) -> str:
+    """The tick of a box or the arrow of a choice, for the style sheet, which takes files only."""
+    return resource(f"theme/{name}-{'dark' if tokens.is_dark else 'light'}.svg").as_posix()
 
 
 def _palette(tokens: Tokens) -> QPalette:

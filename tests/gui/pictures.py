@@ -1,11 +1,14 @@
 """Pictures of the window in its states, to be looked at: `python -m tests.gui.pictures FOLDER [NAME...]`.
 
+`python -m tests.gui.pictures docs/pictures docs guide` makes those of README and guide; without names, all others.
+
 The clips, their waveforms and the rankings are those of the demo library and the model that is shipped; states that
 pass in a moment (a scan half done, a lost engine) are staged by a made-up engine that serves these clips.
 """
 
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,12 +36,14 @@ from soundsearch.gui.filter_editors import Popover
 from soundsearch.gui.filters import Vocabulary
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.naming import TagEditor
+from soundsearch.gui.region import Region
 from soundsearch.gui.result_columns import Column
 from soundsearch.gui.settings_dialog import SettingsDialog
 from soundsearch.records import (
     Clip,
     Failure,
     Folder,
+    LibraryMap,
     Progress,
     Ranking,
     Root,
@@ -54,6 +59,15 @@ WIDE = (1280, 800)
 QUERY = "rain and thunder"
 
 
+class StagedEngine(FakeEngine):
+    """Answers with the map of the demo library."""
+
+    drawn: LibraryMap | None = None
+
+    def map(self) -> LibraryMap:
+        return super().map() if self.drawn is None else self.drawn
+
+
 class Stage:
     """Opens windows upon staged engines and saves what they show."""
 
@@ -62,6 +76,7 @@ class Stage:
         self.out, self.data, self.names = out, data, names
         self.clips: list[Clip] = []
         self.rankings: dict[m.Search, Ranking] = {}
+        self.map: LibraryMap | None = None
 
     def wants(self, name: str) -> bool:
         return not self.names or any(name.startswith(wanted) for wanted in self.names)
@@ -86,12 +101,16 @@ class Stage:
                 window._bridge.search(query)
                 self.wait(window, lambda: listed)
                 self.rankings[query] = listed[0]
+            window._bridge.job_ended.connect(lambda end: setattr(self, "map", end.value))
+            window._bridge.draw_map()
+            self.wait(window, lambda: self.map)
         finally:
             window.close()
             window.deleteLater()
 
     def engine(self, share: float = 1.0) -> FakeEngine:
-        engine = FakeEngine(self.clips[: round(share * len(self.clips))])
+        engine = StagedEngine(self.clips[: round(share * len(self.clips))])
+        engine.drawn = self.map if share == 1.0 else None
         engine.roots = (Root(self.clips[0].root, True, len(engine.clips)),) if engine.clips else ()
         made_up = engine.rank
 
@@ -166,6 +185,48 @@ def docs(stage: Stage) -> None:
         stage.save("window-narrow", window)
     with stage.window(FakeEngine(), (900, 600)) as window:
         stage.save("first-run", window)
+
+
+def guide(stage: Stage) -> None:
+    """What docs/guide.md shows beside the pictures of `docs`."""
+    sounds = (Sound(stage.clips[3].path), Sound(stage.clips[20].path, False))
+    with stage.window(stage.engine(), (900, 480), "light") as window:
+        stage.ask(window, Draft("wet slap", sounds, ("dur:0.5-4", "-voice")), None)
+        stage.save("guide-query", window.center.search_bar)
+        window.center.recording.begin()
+        window.center.recording.show_running(3.2, -12.0)
+        stage.save("guide-recording", window.center.recording)
+    with stage.window(stage.engine(), (900, 600)) as window:
+        stage.ask(window, Draft(QUERY), 1)
+        window.player.wave.set_region(Region(2.0, 5.5))
+        stage.save("guide-region", window)
+    with stage.window(organised(stage), (900, 600), "light") as window:
+        stage.ask(window, Draft(QUERY))
+        stage.save("guide-organised", window)
+        window.organising.edit_tags()
+        stage.save("guide-tags", window.findChild(TagEditor))
+        window.dialogs.show_settings()
+        stage.save("guide-settings", window.findChild(SettingsDialog))
+    map_page(stage, "guide-map", (900, 600), "dark", ("folders",))
+
+
+def maps(stage: Stage) -> None:
+    """The map in its colourings, and with what answers a query."""
+    for theme, size in (("dark", (900, 600)), ("light", (2560, 1440)), ("dark", (320, 640))):
+        map_page(stage, f"map-{theme}-{size[0]}", size, theme, ("brightness", "folders", "tags", "clusters"))
+
+
+def map_page(stage: Stage, name: str, size: tuple[int, int], theme: str, colourings: tuple[str, ...]) -> None:
+    with stage.window(stage.engine(), size, theme) as window:
+        window.toggle_map()
+        page = window.center.map
+        for key in colourings:
+            page.coloring.setCurrentIndex(page.coloring.findData(key))
+            stage.rest(window, 0.4)
+            stage.save(name if len(colourings) == 1 else f"{name}-{key}", window)
+        if len(colourings) > 1:
+            stage.ask(window, Draft(QUERY), None)
+            stage.save(f"{name}-hits", window)
 
 
 def scanning(stage: Stage) -> None:
@@ -444,6 +505,11 @@ def training(stage: Stage) -> None:
         stage.save("train-empty-light", window.training.dialog)
 
 
+SCENES = (
+    docs, guide, maps, first_run, scanning, results, similar, query, notices, errors, menus, organising, training,
+)  # fmt: skip
+
+
 def main() -> None:
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -451,11 +517,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(os.environ.get("PICTURES_DATA", folder))
         command = [sys.executable, "-m", "soundsearch", "--data-dir", str(data), "--quiet", "scan"]
-        subprocess.run([*command, str(resource("demo"))], check=True)
+        sounds = Path(folder) / "Sounds"  # the pictures show its name
+        shutil.copytree(resource("demo"), sounds)
+        subprocess.run([*command, str(sounds)], check=True)
         stage = Stage(out, data, names)
         stage.learn(m.Search(QUERY))
-        for scene in (docs, first_run, scanning, results, similar, query, notices, errors, menus, organising, training):
-            if scene.__name__ in names or (not names and scene is not docs):
+        for scene in (
+            docs,
+            guide,
+            maps,
+            first_run,
+            scanning,
+            results,
+            similar,
+            query,
+            notices,
+            errors,
+            menus,
+            organising,
+            training,
+        ):
+            if scene.__name__ in names or (not names and scene not in (docs, guide)):
                 scene(stage)
         if not names and not os.environ.get("QT_SCALE_FACTOR"):
             double = {**os.environ, "QT_SCALE_FACTOR": "2", "PICTURES_DATA": str(data)}
