@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("embed", _embed, "Write the embeddings of files, or of texts, as a NumPy file.")
     sub.add_argument("files", nargs="*", metavar="FILE", help="sounds, FILE@START-END for a part of one")
-    sub.add_argument("--text", nargs="+", metavar="T", help="texts in place of files")
+    sub.add_argument("--text", nargs="+", action="extend", metavar="T", help="texts in place of files")
     sub.add_argument("--out", required=True, metavar="X.npy", help="where to write: float32 (n, dim), unit rows")
 
     models = command("models", _models, "List, download, choose, check and remove models; undo the last choice.")

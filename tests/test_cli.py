@@ -150,6 +150,7 @@ def test_embed(run: Run, library: Path, tmp_path: Path) -> None:
     run("embed", files[1], "--out", out)
     assert np.load(out)[0].tobytes() == rows[1].tobytes()
     assert value(run("embed", "--text", "a dog", "a cat", "--out", out, "--json"))["shape"] == [2, 32]
+    assert value(run("embed", "--text", "a dog", "--text", "a cat", "--out", out, "--json"))["shape"] == [2, 32]
 
 
 def test_embed_writes_nothing_when_a_file_cannot_be_read(run: Run, library: Path, tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ def with_parents(labels: FloatArray, parents: Sequence[int]) -> FloatArray:
     out = labels.copy()
     for parent in np.unique(owners[owners >= 0]):
         kin = (owners == parent) & asked
+        if not kin.any():  # a category of which nobody asks for a part
+            continue
         out[kin] = _unit(labels[kin] + _unit(labels[kin].mean(axis=0)))
     return out
 

@@ -64,6 +64,12 @@ def test_labels_without_prompts_are_never_right_and_categories_follow_their_part
     np.testing.assert_array_equal(raised[:, 1:], scored[:, 1:])
 
 
+def test_a_category_of_which_no_part_is_asked_for_moves_nothing() -> None:
+    labels = units(9, 3)
+    labels[1:] = 0
+    np.testing.assert_array_equal(with_parents(labels, [-1, 0, 0]), labels)  # and no warning of an empty mean
+
+
 def test_the_shipped_sets_hold_labels_that_are_asked_for() -> None:
     sizes = {one.name: one.labels for one in label_sets()}
     assert sizes["ucs"] == sum(bool(label.prompts) for label in load_labels("ucs")) > 700
