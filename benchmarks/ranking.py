@@ -26,6 +26,7 @@ from soundsearch.records import FloatArray, Query
 from soundsearch.settings import Places
 
 DOCS = Path(__file__).parents[1] / "docs"
+SENTENCES = ("{}", "{}.", "the sound of {}", "a recording of {}")
 TOP = 30  # hits of a query that the calibration is judged by
 PAIRS = 30
 QUERIES = 250  # sounds that are asked for, of a kind
@@ -66,8 +67,8 @@ class Judgement:
     def direction(self, texts: Sequence[str] = (), like: int = -1, not_texts: Sequence[str] = ()) -> Direction:
         nothing = np.zeros((0, self.vectors.shape[1]), np.float32)
         return Direction(
-            self.model.embed_queries(texts),
-            self.model.embed_queries(not_texts),
+            self.model.embed_texts(texts),
+            self.model.embed_texts(not_texts),
             self.vectors[like : like + 1] if like >= 0 else nothing,
             nothing,
         )
@@ -121,7 +122,7 @@ def calibrated(judged: Judgement) -> dict[str, float]:
         yardstick = Yardstick(direction, judged.index)
         levels = scale(direction, judged.model._background(), yardstick)
         rows.append(levels.probabilities(yardstick.scores(judged.vectors)))
-    same = by_meaning(judged, judged.model.embed_queries)  # the order of one query's hits does not change
+    same = by_meaning(judged, judged.model.embed_texts)  # the order of one query's hits does not change
     return {**same, **zero_shot(judged, np.stack(rows))}
 
 
@@ -138,7 +139,7 @@ def negation(judged: Judgement) -> dict[str, float]:
     """`A -B` against `A`, for the labels B that come in most among the first ten of A, but are not words for it."""
     labels = dict(judged.of_label(5))
     names = list(labels)
-    words = dict(zip(names, judged.model.embed_queries(names), strict=True))
+    words = dict(zip(names, judged.model.embed_texts(names), strict=True))
     pairs = []
     for a in names:
         top = np.argsort(-(judged.vectors @ words[a]), kind="stable")[:10]
@@ -231,6 +232,14 @@ def vectors_of(engine: Engine, data: Path) -> dict[str, FloatArray]:
     return dict(zip(paths, vectors, strict=True))
 
 
+def in_several_sentences(model: ActiveModel, texts: Sequence[str]) -> FloatArray:
+    """Unit rows (n, dimension): the mean of what each text is in SENTENCES."""
+    rows = model.embed_texts([sentence.format(text) for text in texts for sentence in SENTENCES])
+    means = rows.reshape(len(texts), len(SENTENCES), -1).mean(axis=1)
+    unit: FloatArray = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return unit
+
+
 def measure(data: Path, work: Path) -> dict[str, object]:
     engine = library(work, "whole", data / "captioned", data / "library")
     model, vectors = engine.answering, vectors_of(engine, data)
@@ -239,7 +248,7 @@ def measure(data: Path, work: Path) -> dict[str, object]:
     judged = parts["captioned"]
     result: dict[str, dict[str, float]] = {
         "plain cosine": by_meaning(judged, model.embed_texts),
-        "several prompts": by_meaning(judged, model.embed_queries),
+        "several prompts": by_meaning(judged, lambda texts: in_several_sentences(model, texts)),
         "calibrated": calibrated(judged),
     }
     number = {row["path"]: i for i, row in enumerate(judged.rows)}

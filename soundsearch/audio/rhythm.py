@@ -13,7 +13,7 @@ SHORTEST_S = 1.4  # two beats at 85
 FREE_S = 4.0  # without the help of its length a clip needs some more beats
 STEP = 0.5  # beats a minute
 ODD = 0.75  # what three, six, twelve bars' beats count against four, eight, sixteen
-# Chosen on the training split: docs/analysis.md.
+# Chosen on all clips of the development data: docs/analysis.md.
 LOOP_SCORE, FREE_SCORE = 0.2, 0.45
 ONSET = 1.2  # mean rise of the bands, in nats: less is the wavering of a held note
 LOOP_END_DB = -15.0  # the end of a loop is about as loud as the rest

@@ -12,7 +12,7 @@ import numpy as np
 from soundsearch.audio.features import Features, load_features
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.calibration import scale
-from soundsearch.engine.direction import PROMPTS, Direction, Yardstick, mean_of_prompts
+from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.hybrid import fuse, hear
 from soundsearch.engine.moments import MomentIndex, with_moments
 from soundsearch.engine.selection import Selection, listing
@@ -130,11 +130,6 @@ class ActiveModel:
         rows = [self._texts[text] for text in texts]
         return np.stack(rows) if rows else np.zeros((0, self.bundle.dimension), np.float32)
 
-    def embed_queries(self, texts: Sequence[str]) -> FloatArray:
-        """Embed descriptions as searches understand them, each in several sentences: unit rows (n, dimension)."""
-        rows = self.embed_texts([prompt.format(text) for text in texts for prompt in PROMPTS])
-        return mean_of_prompts(rows, len(texts))
-
     def embed_files(self, examples: Sequence[Example]) -> FloatArray:
         """Embed files, or parts of them: unit rows (n, dimension) in the order given.
 
@@ -166,8 +161,8 @@ class ActiveModel:
             SoundSearchError: If the model cannot be loaded or an example not be read.
         """
         direction = Direction(
-            texts=self.embed_queries(query.texts),
-            not_texts=self.embed_queries(query.not_texts),
+            texts=self.embed_texts(query.texts),
+            not_texts=self.embed_texts(query.not_texts),
             likes=self.embed_files(query.likes),
             unlikes=self.embed_files(query.unlikes),
             text_weight=query.text_weight,

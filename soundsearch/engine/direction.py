@@ -12,8 +12,6 @@ import numpy as np
 from soundsearch.index import VectorIndex
 from soundsearch.records import FloatArray
 
-# A text is embedded in several sentences, of which the average is taken. Chosen by measurement: docs/ranking.md.
-PROMPTS = ("{}", "{}.", "the sound of {}", "a recording of {}")
 SAMPLE = 1000  # clips that stand for the library
 DRAWS = 256  # queries that stand for what people ask
 # A clip loses WEIGHT of the wanted's deviation for each of the unwanted's that it lies FREE above the library's middle.
@@ -105,11 +103,6 @@ def spread(scores: FloatArray) -> tuple[float, float]:
         return 0.0, 1.0
     middle = float(np.median(scores))
     return middle, max(1.4826 * float(np.median(np.abs(scores - middle))), 1e-6)
-
-
-def mean_of_prompts(rows: FloatArray, texts: int) -> FloatArray:
-    """Join the embeddings of `texts` texts in all PROMPTS, text by text: unit rows (texts, dimension)."""
-    return _unit(rows.reshape(texts, len(PROMPTS), rows.shape[1]).mean(axis=1))
 
 
 def _middle(rows: FloatArray, weights: tuple[float, ...] = ()) -> FloatArray:
