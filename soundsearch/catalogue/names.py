@@ -89,6 +89,7 @@ class Names:
 
     def search(self, text: str) -> NameHits:
         """Find the clips whose names, folders and tags share words with a text; the last word may be unfinished."""
+        text = text.encode("utf-8", "replace").decode("utf-8")  # a command line may hold bytes that are not UTF-8
         words = [word.casefold() for word in _WORD.findall(words_of(text))][:MAX_WORDS]
         wanted = [word for word in dict.fromkeys(words) if word not in _LITTLE]
         literal = self._literal(text, words)

@@ -515,8 +515,8 @@ def test_waveforms_that_take_too_long_come_with_the_next_painting(qtbot: Any, vi
     view.delegate._pixmaps.clear()
     drawing, result_row.DRAWING_S = result_row.DRAWING_S, 0.0
     try:
-        view.viewport().update()
-        qtbot.waitUntil(lambda: view.delegate.is_behind)
+        view.viewport().repaint()
+        assert view.delegate.is_behind
         qtbot.waitUntil(lambda: not view.delegate.is_behind)  # two at a time
     finally:
         result_row.DRAWING_S = drawing

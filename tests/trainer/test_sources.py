@@ -2,7 +2,6 @@
 
 import json
 import os
-import sqlite3
 import sys
 from pathlib import Path
 
@@ -153,11 +152,10 @@ def filled_catalogue(folder: Path, root: Path) -> Path:
     files = catalogue.files(known.id)
     kick, bad = files[names[0]].clip_id, files[names[2]].clip_id
     catalogue.record("", [Analysis(kick, b"k" * 16, 1, 1)], [(bad, "it is empty")])
+    with catalogue._db.transaction():
+        catalogue._db.execute("INSERT INTO tags SELECT id, 'Favourite boom', 'user', NULL FROM contents")
+        catalogue._db.execute("INSERT INTO tags SELECT id, 'guessed', 'auto', 0.9 FROM contents")
     catalogue.close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("INSERT INTO tags SELECT id, 'Favourite boom', 'user', NULL FROM contents")
-        connection.execute("INSERT INTO tags SELECT id, 'guessed', 'zero-shot', 0.9 FROM contents")
-    connection.close()
     return path
 
 
