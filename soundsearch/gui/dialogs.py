@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 import soundsearch
 from soundsearch.gui import wording
 from soundsearch.gui.file_exchange import display_name, reveal
+from soundsearch.gui.labels import label
 from soundsearch.gui.shortcuts import SHORTCUTS
 from soundsearch.records import Failure
 
@@ -41,20 +42,21 @@ class ShortcutSheet(QDialog):
         for row, (keys, what) in enumerate(SHORTCUTS):
             key = QLabel(keys)
             key.setProperty("tone", "muted")
-            grid.addWidget(key, row, 0)
-            grid.addWidget(QLabel(what), row, 1)
+            grid.addWidget(key, row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(label(what), row, 1)
+        grid.setColumnStretch(1, 1)
         content = QWidget()
         content.setLayout(grid)
         grid.setContentsMargins(24, 24, 24, 24)
         scroll = self._scroll = QScrollArea()
         scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # there is nothing else: the sheet itself takes the keys
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.addWidget(scroll)
-        hint = content.sizeHint()
-        self.resize(min(hint.width(), 640), min(hint.height(), 640))
+        self.resize(560, 640)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scroll by keys; the others as in every dialog."""
