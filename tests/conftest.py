@@ -10,11 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Beside other programs, threads that spin while they wait for each other make a test fifty times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before anything loads torch
 
 import trainer  # noqa: F401 (where torchvision is installed it is mended, before any test imports transformers)
+
+# In a fresh checkout the first text takes a second to draw, while the tables of its letters are made.
+settings.register_profile("patient", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
