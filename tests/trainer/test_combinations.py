@@ -40,7 +40,7 @@ Heard = dict[str, dict[int, Features]]
 
 
 def combinations() -> list[Any]:
-    """All of them; for every day one for each audio tower, with each text tower and both kinds of captions among them."""
+    """All of them; one for each audio tower is enough for every day, with all text towers and kinds of captions."""
     return [
         pytest.param(audio, text, captions, marks=[pytest.mark.long] if (i + 2 * j + 3 * k) % 6 else [])
         for i, audio in enumerate(AUDIO)
