@@ -199,7 +199,7 @@ class Grouping:
 class LibraryMap:
     """The clips that were heard, in two dimensions by similarity: parallel arrays of n clips."""
 
-    clip_ids: IntArray  # (n,)
+    clip_ids: IntArray  # (n,), ascending
     places: FloatArray  # (n, 2), most within the square from -1 to 1
     brightness: npt.NDArray[np.uint8]  # (n,), as in `audio.peaks.Peaks`
     folders: Grouping

@@ -82,7 +82,7 @@ def draw(ids: IntArray, vectors: FloatArray, known: Atlas | None = None) -> Gene
         The map, as the generator's value.
     """
     order = np.argsort(ids)
-    ids, vectors = ids[order], vectors[order]
+    ids = ids[order]
     places = np.zeros((len(ids), 2), np.float32)
     is_placed = np.zeros(len(ids), bool)
     is_landmark = np.zeros(len(ids), bool)
@@ -95,13 +95,15 @@ def draw(ids: IntArray, vectors: FloatArray, known: Atlas | None = None) -> Gene
     else:
         chosen = np.random.default_rng(0).permutation(len(ids))[:LANDMARKS]
         is_landmark[chosen] = is_placed[chosen] = True
-        places[is_landmark] = yield from _arrange(vectors[is_landmark])
+        places[is_landmark] = yield from _arrange(vectors[order[is_landmark]])
         clusters[is_landmark] = _clusters(places[is_landmark])
     new = np.flatnonzero(~is_placed)
-    landmarks, where, which = vectors[is_landmark], places[is_landmark], clusters[is_landmark]
+    if not len(new):
+        return Atlas(ids, places, is_landmark, clusters)
+    landmarks, where, which = vectors[order[is_landmark]], places[is_landmark], clusters[is_landmark]
     for start in range(0, len(new), BLOCK):
         rows = new[start : start + BLOCK]
-        similarity = vectors[rows] @ landmarks.T
+        similarity = vectors[order[rows]] @ landmarks.T
         places[rows] = _between(similarity, where) + _spread(ids[rows], len(ids))
         clusters[rows] = which[similarity.argmax(axis=1)]
         yield Progress("place", start + len(rows), len(new))

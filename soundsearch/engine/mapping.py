@@ -38,8 +38,8 @@ def library_map(
         The map, as the generator's value.
     """
     known = None if anew else Atlas.load(path)
-    # Copies: the index goes on being changed while a thread draws.
-    atlas = yield from apart(draw(index.ids.copy(), index.vectors.copy(), known), "map")
+    # The index goes on growing while a thread draws, but a row that is there does not change.
+    atlas = yield from apart(draw(index.ids, index.vectors, known), "map")
     if known is None or not np.array_equal(known.ids, atlas.ids):
         try:
             atlas.save(path)

@@ -59,6 +59,15 @@ class Camera:
         return replace(nearer, centre=(min(1.0, max(-1.0, x)), min(1.0, max(-1.0, y))))
 
 
+def rows_of(clip_ids: IntArray, among: IntArray) -> IntArray:
+    """Where ids stand in an ascending array, in the order given; those that are not in it are left out."""
+    if not len(among):
+        return np.empty(0, np.int64)
+    rows = np.searchsorted(among, clip_ids).clip(max=len(among) - 1)
+    found: IntArray = rows[among[rows] == clip_ids].astype(np.int64)
+    return found
+
+
 def extent(places: FloatArray) -> tuple[float, float]:
     """How far places (n, 2) reach to the sides, and up and down; not less than a tenth."""
     if not len(places):

@@ -6,7 +6,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from soundsearch.engine.messages import DrawMap
-from soundsearch.gui import wording
+from soundsearch.gui import map_canvas, wording
 from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.map_canvas import Colors
@@ -196,10 +196,7 @@ class MapPage(QWidget):
         if self._hits is None:
             return colors, np.empty(0, np.int64)
         credible = self._hits.clip_ids[self._hits.strength >= Strength.FAIR]
-        order = np.argsort(self._map.clip_ids)
-        place = np.searchsorted(self._map.clip_ids, credible, sorter=order).clip(max=len(order) - 1)
-        rows = order[place]
-        rows = rows[self._map.clip_ids[rows] == credible]
+        rows = map_canvas.rows_of(credible, self._map.clip_ids)
         faded = _mixed(colors, np.uint32(self._theme.tokens.color("base").rgb()), 0.75)
         faded[rows] = colors[rows]
         return faded, rows[::-1].astype(np.int64)

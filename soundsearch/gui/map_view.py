@@ -113,8 +113,8 @@ class MapView(QWidget):
         """Ring the points of these clips; what is not on the map is left out."""
         if self._map is None:
             return
-        self._selected = np.flatnonzero(np.isin(self._map.clip_ids, clip_ids))
-        at = np.flatnonzero(self._map.clip_ids == (-1 if current_id is None else current_id))
+        self._selected = map_canvas.rows_of(clip_ids, self._map.clip_ids)
+        at = map_canvas.rows_of(np.array([-1 if current_id is None else current_id]), self._map.clip_ids)
         self._current = int(at[0]) if len(at) else None
         self._describe()
         self.update()

@@ -55,6 +55,7 @@ class ReviewModel(QAbstractTableModel):
         self._label = np.empty(0, np.int64)  # a position in `labels`
         self._score = np.empty(0, np.float64)
         self._state = _State(np.empty(0, np.int8), np.empty(0, np.float64))
+        self._accepted = np.empty(0, np.bool_)  # of every proposal, shown or not
         self._before: list[_State] = []
         self._rows = np.empty(0, np.int64)  # shown, in their order
         self._shown_label: int | None = None
@@ -70,7 +71,7 @@ class ReviewModel(QAbstractTableModel):
         self._clip = np.array([c for c, _ in triples], np.int64)
         self._label = np.array([number[tag.label] for _, tag in triples], np.int64)
         self._score = np.array([tag.score for _, tag in triples], np.float64)
-        self._state = _State(np.zeros(len(triples), np.int8), np.full(len(self.labels), bar))
+        self._take(_State(np.zeros(len(triples), np.int8), np.full(len(self.labels), bar)))
         self._before.clear()
         self._shown_label = None
         self._sort()
@@ -80,23 +81,27 @@ class ReviewModel(QAbstractTableModel):
     # -- what is decided
 
     @property
-    def accepted(self) -> npt.NDArray[np.bool_]:
-        """Of every proposal, shown or not."""
-        by_bar = self._score >= self._state.bars[self._label] if len(self.labels) else np.zeros(0, bool)
-        accepted: npt.NDArray[np.bool_] = np.where(self._state.decided == 0, by_bar, self._state.decided > 0)
-        return accepted
+    def has_refused(self) -> bool:
+        """Whether the user refused something by himself."""
+        return bool((self._state.decided < 0).any())
+
+    def _take(self, state: _State) -> None:
+        """Have a state, and what follows from it for every proposal: cells ask for that as they are painted."""
+        self._state = state
+        by_bar = self._score >= state.bars[self._label] if len(self.labels) else np.zeros(0, bool)
+        self._accepted = np.where(state.decided == 0, by_bar, state.decided > 0)
 
     def counts(self) -> list[tuple[str, int, int]]:
         """For each label its name, how many are accepted and how many proposed."""
         n = len(self.labels)
         proposed = np.bincount(self._label, minlength=n)
-        taken = np.bincount(self._label[self.accepted], minlength=n)
+        taken = np.bincount(self._label[self._accepted], minlength=n)
         return [(label, int(taken[i]), int(proposed[i])) for i, label in enumerate(self.labels)]
 
     @property
     def tagged_clips(self) -> int:
         """How many clips would get a tag."""
-        return len(np.unique(self._clip[self.accepted]))
+        return len(np.unique(self._clip[self._accepted]))
 
     def bar(self, label: str | None) -> float:
         """The bar of a label; of all, the lowest."""
@@ -130,12 +135,12 @@ class ReviewModel(QAbstractTableModel):
     def undo(self) -> None:
         """Take the last decision back."""
         if self._before:
-            self._state = self._before.pop()
+            self._take(self._before.pop())
             self._tell()
 
     def decisions(self) -> ApplyTags:
         """What to store: what is accepted, and what the user refused by himself."""
-        accepted, refused = self.accepted, self._state.decided < 0
+        accepted, refused = self._accepted, self._state.decided < 0
         taken: dict[int, list[tuple[str, float]]] = {}
         left: dict[int, list[str]] = {}
         for row in np.flatnonzero(accepted | refused):
@@ -169,7 +174,7 @@ class ReviewModel(QAbstractTableModel):
 
     def is_accepted(self, row: int) -> bool:
         """Whether a shown row is accepted."""
-        return bool(self.accepted[self._rows[row]])
+        return bool(self._accepted[self._rows[row]])
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         """Rows that are shown."""
@@ -199,7 +204,7 @@ class ReviewModel(QAbstractTableModel):
         label = self.labels[self._label[row]]
         name = display_name(self._proposals.clips[self._clip[row]].path.rpartition("/")[2])
         if role == Qt.ItemDataRole.CheckStateRole and column == Column.ACCEPT:
-            return Qt.CheckState.Checked if self.accepted[row] else Qt.CheckState.Unchecked
+            return Qt.CheckState.Checked if self._accepted[row] else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.DisplayRole and column != Column.ACCEPT:
             return {Column.CLIP: name, Column.TAG: label, Column.SCORE: wording.share(self._score[row])}[column]
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -207,7 +212,7 @@ class ReviewModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column == Column.SCORE:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            state = "accepted" if self.accepted[row] else "not accepted"
+            state = "accepted" if self._accepted[row] else "not accepted"
             return f"{label} for {name}, {wording.share(self._score[row])}, {state}"
         return None
 
@@ -231,7 +236,7 @@ class ReviewModel(QAbstractTableModel):
         if self._shown_label is not None:
             rows = rows[self._label == self._shown_label]
         keys: dict[Column, IntArray | npt.NDArray[Any]] = {
-            Column.ACCEPT: self.accepted[rows],
+            Column.ACCEPT: self._accepted[rows],
             Column.CLIP: self._clip[rows],
             Column.TAG: self._label[rows],
             Column.SCORE: self._score[rows],
@@ -241,7 +246,7 @@ class ReviewModel(QAbstractTableModel):
 
     def _change(self, state: _State) -> None:
         self._before = [*self._before, self._state][-MAX_UNDO:]
-        self._state = state
+        self._take(state)
         self._tell()
 
     def _tell(self) -> None:

@@ -213,6 +213,6 @@ class ReviewPage(DialogPage):
             self.label_list.item(position).setText(f"{display_name(name)}   {accepted:,} of {proposed:,}")
         tags, clips = wording.count(taken, "tag"), wording.count(self.model.tagged_clips, "clip")
         self.count.setText(f"{tags} for {clips} would be stored. Yours, and those of folders, stay as they are.")
-        self.store.setEnabled(bool(taken) or bool(self.model.decisions().refused))
+        self.store.setEnabled(bool(taken) or self.model.has_refused)
         self.undo_button.setEnabled(self.model.can_undo)
         self._show_bar()

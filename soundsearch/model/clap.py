@@ -80,11 +80,11 @@ class ClapEncoder:
             torch.set_num_threads(1)
             self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tower")
         self._dual.to(self.device)
-        self._tower = self._dual.audio_model
+        self._towers = {"": self._dual.audio_model}  # while the precision is chosen
         self._compute_in("float32")
         if self._wants_bfloat16(precision):
             self._compute_in("bfloat16")
-        del self._tower
+        self._towers.clear()
 
     @property
     def dimension(self) -> int:
@@ -250,9 +250,11 @@ class ClapEncoder:
     def _compute_in(self, precision: str) -> None:
         """Choose the audio tower's precision; the HTSAT is restructured for it."""
         self.precision = precision
-        if isinstance(self._tower, ClapAudioModel) and htsat.fits(self._tower.config):
-            quick = htsat.QuickHtsat(self._tower, getattr(torch, precision))
-            self._dual.audio_model = quick.to(self.device)
+        reference = self._towers[""]
+        if isinstance(reference, ClapAudioModel) and htsat.fits(reference.config):
+            if precision not in self._towers:
+                self._towers[precision] = htsat.QuickHtsat(reference, getattr(torch, precision)).to(self.device)
+            self._dual.audio_model = self._towers[precision]
 
     def _wants_bfloat16(self, precision: str) -> bool:
         """Decide by measurement: the processor has units for it, and this bundle's embeddings stay what they are."""
