@@ -97,7 +97,7 @@ def buffer_ms(monitor: Monitor, count: int = 15) -> float:
     due = False
 
     class Impulse:
-        target, level, finished, is_heard, gain = 1, 1.0, False, True, 1.0
+        target, level, finished, is_heard, gain, past, tail = 1, 1.0, False, True, 1.0, 0, 0
 
         def read(self, out: Any, _steps: Any) -> None:
             nonlocal due

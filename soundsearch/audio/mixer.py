@@ -9,6 +9,14 @@ from soundsearch.records import FloatArray
 
 FADE_S = 0.003  # of a sound that is cut or starts in the middle, so that it does not click
 CHUNK_FRAMES = 4096  # mixed at once; buffers of this size are made beforehand
+LONGEST_DELAY_S = 1.0  # what an output says beyond that is not believed
+
+
+class CallbackTime(Protocol):
+    """When PortAudio says a callback's samples are heard, in seconds by its own clock."""
+
+    currentTime: float  # noqa: N815 (PortAudio's name)
+    outputBufferDacTime: float  # noqa: N815
 
 
 class CallbackStatus(Protocol):
@@ -27,7 +35,8 @@ class Voice:
         gain: Linear volume of this clip, beside that of the mixer.
         target: 1 to be heard, 0 to fade out and stay silent.
         finished: True once the end of the track was heard.
-        tail: Frames of silence that follow the end until it was heard.
+        tail: Frames of silence that follow the end at least, until it was heard.
+        past: Frames of silence that followed the end so far.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class Voice:
         self.target = 1
         self.finished = False
         self.tail = tail
+        self.past = 0
         self.until = until
         self.gain = self._heard_gain = gain
         self.level = 0.0 if position else 1.0  # an attack at the very start is the clip's own and must stay sharp
@@ -67,10 +77,9 @@ class Voice:
             end = min(self.loop[1], self.track.n_frames) if self.loop else last
             if position >= end:
                 if self.loop and self.loop[0] < end:
-                    position = self.loop[0]
+                    position, self.past = self.loop[0], 0
                     continue
-                self.tail -= len(out) - done
-                self.finished = self.tail <= 0
+                self.past += len(out) - done
                 break
             block = self.track.blocks.get(position // BLOCK_FRAMES)
             offset = position % BLOCK_FRAMES
@@ -130,12 +139,17 @@ class Mixer:
         self.calls = 0
         self.gaps = 0
         self._heard_gain = gain
+        self._rate = sample_rate
         self._scratch = np.zeros((CHUNK_FRAMES, 2), np.float32)
         self._steps = np.arange(1, CHUNK_FRAMES + 1, dtype=np.float32) / np.float32(max(1, FADE_S * sample_rate))
 
-    def __call__(self, out: FloatArray, frames: int, _time: object, status: CallbackStatus) -> None:
+    def __call__(self, out: FloatArray, frames: int, when: CallbackTime, status: CallbackStatus) -> None:
         """Fill what the output asks for; the signature is that of a sounddevice callback."""
         self.calls += 1
+        # An output that has just been opened takes a whole buffer at once and starts to play it later: only its own
+        # clock tells when the end of a clip was heard.
+        delay_s = min(when.outputBufferDacTime - when.currentTime, LONGEST_DELAY_S)
+        held = frames + round(delay_s * self._rate)
         if status.output_underflow:
             self.gaps += 1
         gain = self.gain
@@ -147,6 +161,7 @@ class Mixer:
                 if voice.is_heard:
                     voice.read(scratch, self._steps)
                     part += scratch if part.shape[1] == 2 else scratch.mean(axis=1, keepdims=True)
+                    voice.finished = 0 < voice.past >= max(voice.tail, held)
             if gain != self._heard_gain:
                 part *= np.linspace(self._heard_gain, gain, len(part), dtype=np.float32)[:, None]
                 self._heard_gain = gain

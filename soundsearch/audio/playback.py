@@ -149,7 +149,7 @@ class Player:
         if voice is None or voice.finished:
             return 0.0
         rate = voice.track.sample_rate
-        waiting = min(self._output.latency_s, voice.tail / rate) if voice.target else 0.0
+        waiting = min(self._output.latency_s, max(0, voice.tail - voice.past) / rate) if voice.target else 0.0
         return max(0.0, voice.position / rate - waiting)
 
     @property

@@ -388,8 +388,10 @@ def test_clips_of_other_rates_follow_without_waiting_for_the_output(
         for path in paths * 2:
             play_to_the_end(player, str(path))
         assert set(player._output._open) == {48_000, 44_100, 96_000}
-    energy = np.square(recorder.heard[:, 0], dtype=np.float64).sum() / RATE
-    assert energy == pytest.approx(6 * 0.2 * 0.4**2 / 2, rel=0.02)
+    # Less where a clip is missing or cut, or begins before the one before it ended. A busy machine may delay a clip.
+    level = np.abs(recorder.heard[:, 0])
+    heard_s = np.count_nonzero(np.maximum(level[1:], level[:-1]) > 1e-4) / RATE  # a zero crossing is no silence
+    assert heard_s == pytest.approx(6 * 0.2, abs=0.01)
 
 
 def test_a_part_is_played_to_its_end_and_fades_there(sound_server: SoundServer, player: Player, clip: str) -> None:
