@@ -26,6 +26,7 @@ from soundsearch.errors import ModelError
 from soundsearch.model import htsat
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.mobilenet import MODEL_TYPE as MOBILENET
+from soundsearch.model.mobilenet import MobileNetAudio, QuickMobileNet
 from soundsearch.model.weights import fill, read_bundle
 from soundsearch.records import FloatArray
 
@@ -248,9 +249,11 @@ class ClapEncoder:
         return rows
 
     def _compute_in(self, precision: str) -> None:
-        """Choose the audio tower's precision; the HTSAT is restructured for it."""
+        """Choose the audio tower's precision; towers that can be restructured for embedding alone are."""
         self.precision = precision
         reference = self._towers[""]
+        if isinstance(reference, MobileNetAudio):
+            self._dual.audio_model = QuickMobileNet(reference)
         if isinstance(reference, ClapAudioModel) and htsat.fits(reference.config):
             if precision not in self._towers:
                 self._towers[precision] = htsat.QuickHtsat(reference, getattr(torch, precision)).to(self.device)
