@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +25,7 @@ from soundsearch.gui.flow_layout import FlowLayout
 from soundsearch.gui.labels import label
 from soundsearch.gui.naming import MAX_NAME
 from soundsearch.gui.panel_rows import PanelRow, Section
+from soundsearch.gui.scrolling import scrolling
 from soundsearch.gui.theme import Theme
 from soundsearch.records import COLOURS, Clip, ClipDetails, Tag
 
@@ -300,15 +300,9 @@ class DetailsPanel(QFrame):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._body)
         column.addWidget(self._empty)
-        scroll = QScrollArea()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(scroll)
+        outside.addWidget(scrolling(content))
         self.setMinimumWidth(200)
 
     def _dress(self) -> None:

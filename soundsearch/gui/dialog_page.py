@@ -1,9 +1,9 @@
 """A page of a dialog: what it says scrolls, its buttons stay in view, from a narrow column to a large screen."""
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from soundsearch.gui.flow_layout import FlowLayout
+from soundsearch.gui.scrolling import scrolling
 
 
 class DialogPage(QWidget):
@@ -15,12 +15,6 @@ class DialogPage(QWidget):
         self.content = QVBoxLayout(inside)
         self.content.setContentsMargins(16, 16, 16, 8)
         self.content.setSpacing(4)
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         below = QFrame()
         below.setObjectName("footer")
         self.footer = QVBoxLayout(below)
@@ -28,7 +22,7 @@ class DialogPage(QWidget):
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(0)
-        outside.addWidget(scroll, 1)
+        outside.addWidget(scrolling(inside), 1)
         outside.addWidget(below)
 
     def add_buttons(self, *buttons: QWidget) -> None:

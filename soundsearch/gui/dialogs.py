@@ -6,17 +6,13 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, qVersion
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QDialog,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QPlainTextEdit,
     QPushButton,
-    QScrollArea,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +21,8 @@ import soundsearch
 from soundsearch.gui import wording
 from soundsearch.gui.file_exchange import display_name, reveal
 from soundsearch.gui.labels import label
+from soundsearch.gui.row_table import RowTable
+from soundsearch.gui.scrolling import scrolling
 from soundsearch.gui.shortcuts import SHORTCUTS
 from soundsearch.records import Failure
 
@@ -48,14 +46,10 @@ class ShortcutSheet(QDialog):
         content = QWidget()
         content.setLayout(grid)
         grid.setContentsMargins(24, 24, 24, 24)
-        scroll = self._scroll = QScrollArea()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # there is nothing else: the sheet itself takes the keys
+        self._scroll = scrolling(content, sideways=True)  # the sheet itself takes the keys
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(scroll)
+        outside.addWidget(self._scroll)
         self.resize(560, 640)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -126,23 +120,11 @@ class FailureList(QDialog):
         self.model.setParent(self)
         self._intro = QLabel()
         self._intro.setWordWrap(True)
-        self.table = QTableView()
-        self.table.setProperty("framed", "true")
-        self.table.setModel(self.model)
-        self.table.setAccessibleName("Files that cannot be read")
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(28)
+        self.table = RowTable(self.model, "Files that cannot be read")
         header = self.table.horizontalHeader()
         header.setMaximumSectionSize(480)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)  # the reason is what one came for
-        header.setHighlightSections(False)
         self.copy_button = QPushButton("Copy the list")
         self.copy_button.clicked.connect(self.copy)
         self.reveal_button = QPushButton("Show in file manager")
@@ -180,8 +162,8 @@ class FailureList(QDialog):
         QGuiApplication.clipboard().setText("\n".join(lines))
 
     def _reveal(self) -> None:
-        for index in self.table.selectionModel().selectedRows()[:1]:
-            reveal(self.model.failure(index.row()).path)
+        for row in self.table.chosen_rows()[:1]:
+            reveal(self.model.failure(row).path)
 
     def _selected(self) -> None:
         self.reveal_button.setEnabled(self.table.selectionModel().hasSelection())

@@ -3,7 +3,7 @@
 from pathlib import PurePath
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, SignalInstance
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from soundsearch.catalogue.query import parse_parts
 from soundsearch.errors import QueryError
@@ -11,6 +11,7 @@ from soundsearch.gui import wording
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.labels import label
 from soundsearch.gui.panel_rows import ROW_WIDTH, PanelRow, Section
+from soundsearch.gui.scrolling import scrolling
 from soundsearch.gui.theme import Theme
 from soundsearch.records import Collection, LibraryStatus, Root, SavedSearch, TagCount
 
@@ -205,16 +206,10 @@ class LibraryPanel(QFrame):
         for lines in self._lists():
             inside.addWidget(lines.section)
         inside.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 8)
         outside.setSpacing(0)
-        outside.addWidget(scroll, 1)
+        outside.addWidget(scrolling(content), 1)
         notes = QHBoxLayout()
         notes.setContentsMargins(6, 4, 8, 0)
         column = QVBoxLayout()

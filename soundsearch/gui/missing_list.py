@@ -5,13 +5,11 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QDialog,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +19,7 @@ from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.labels import label
 from soundsearch.gui.notices import Notices
+from soundsearch.gui.row_table import RowTable
 from soundsearch.records import Clip
 
 Index = QModelIndex | QPersistentModelIndex
@@ -74,21 +73,8 @@ class MissingList(QDialog):
         self.setWindowTitle("Missing clips")
         self.model = MissingModel(self)
         self._intro = label()
-        self.table = QTableView()
-        self.table.setProperty("framed", "true")
-        self.table.setModel(self.model)
-        self.table.setAccessibleName("Missing clips")
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(28)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
+        self.table = RowTable(self.model, "Missing clips")
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.locate_button = QPushButton("Locate…")
         self.locate_button.setToolTip("Choose the file that was moved or renamed")
         self.locate_button.clicked.connect(self._choose_file)
@@ -128,10 +114,10 @@ class MissingList(QDialog):
         self._selected()
 
     def _chosen(self) -> list[Clip]:
-        return [self.model.clips[index.row()] for index in self.table.selectionModel().selectedRows()]
+        return [self.model.clips[row] for row in self.table.chosen_rows()]
 
     def _selected(self) -> None:
-        chosen = len(self.table.selectionModel().selectedRows())
+        chosen = len(self.table.chosen_rows())
         self.forget_button.setEnabled(chosen > 0)
         self.locate_button.setEnabled(chosen == 1)
 
