@@ -383,6 +383,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteReport:
+    """What became of writing tags into files."""
+
+    written: int
+    failed: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ScanReport:
     """What a scan found and did.
 

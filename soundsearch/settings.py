@@ -33,6 +33,7 @@ class Settings:
     hub_endpoint: str = "https://huggingface.co"  # where models are downloaded from; a mirror's address works too
     pooled_limit_mb: int = 4000  # cache by which personal models hear a library in seconds; 0 keeps none
     moments: bool = False  # scans also embed windows of long clips, so that they answer with the moment that matched
+    pause_on_battery: bool = False  # scans rest while the computer runs on its battery
     theme: str = "system"  # system, dark or light
     auto_play: bool = True  # a selected row plays at once
     volume_db: float = 0.0  # playback volume

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Generator, Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -90,16 +91,19 @@ def _grouping(words: Sequence[tuple[str, ...]], *, outermost: bool = False) -> G
 
 
 def _cluster_names(clusters: npt.NDArray[np.uint8], words: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """For each cluster the word that is frequent in it and rare outside of it; a number where there is none."""
+    """For each cluster the word that is frequent in it and rare outside of it; with a number where that is taken."""
     everywhere = Counter(word for clip in words for word in set(clip))
     names: list[str] = []
     for cluster in range(int(clusters.max()) + 1 if len(clusters) else 0):
         members = np.flatnonzero(clusters == cluster).tolist()
         here = Counter(word for row in members for word in set(words[row]))
         # The harmonic mean of "how much of the cluster it names" and "how much of what it names is here"
-        best = max(
-            ((2 * n / (len(members) + everywhere[word]), word) for word, n in here.items() if word not in names),
-            default=(0.0, ""),
-        )
-        names.append(best[1] or f"Group {cluster + 1}")
+        fits = sorted((-2 * n / (len(members) + everywhere[word]), word) for word, n in here.items())
+        own = next((word for _, word in fits if word not in names), "")
+        names.append(own or _numbered(fits[0][1] if fits else "Group", names))
     return tuple(names)
+
+
+def _numbered(word: str, names: Sequence[str]) -> str:
+    """A name that is not taken: "Music 2" where there is "Music" already."""
+    return next(name for n in count(2 if word in names else 1) if (name := f"{word} {n}") not in names)

@@ -138,6 +138,15 @@ class ApplyTags:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteTags:
+    """Starts a job that writes labels into the clips' own files; its result is a `WriteReport`."""
+
+    label_set: str  # as it was proposed from
+    accepted: tuple[tuple[int, tuple[str, ...]], ...]  # clip id, labels, best first
+    backup: bool = False  # keep each original beside its file
+
+
+@dataclass(frozen=True, slots=True)
 class DrawMap:
     """Starts a job whose result is a `LibraryMap`: the saved one brought up to date, or one drawn `anew`."""
 
@@ -263,6 +272,7 @@ Request = (
     | ListLabelSets
     | ProposeTags
     | ApplyTags
+    | WriteTags
     | RemoveRoot
     | Organise
     | Undo

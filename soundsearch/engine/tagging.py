@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from soundsearch.records import (
     ProposedTag,
     Tag,
     TagProposals,
+    WriteReport,
 )
 from soundsearch.settings import resource
 
@@ -47,14 +47,6 @@ EVERYDAY_STEP = 3  # every third of the everyday sounds, which lie eight of a ki
 DESCRIBES = 0.25  # share of a folder's clips from which on a label describes the folder
 MOST_DESCRIBING = 8
 WAIT_S = 0.02  # how long a step waits for the thread that writes
-
-
-@dataclass(frozen=True, slots=True)
-class WriteReport:
-    """What became of writing tags into files."""
-
-    written: int
-    failed: tuple[Failure, ...]
 
 
 class Tagging:

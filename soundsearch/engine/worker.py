@@ -59,6 +59,7 @@ from soundsearch.engine.messages import (
     StartTraining,
     Undo,
     UseModel,
+    WriteTags,
 )
 from soundsearch.engine.service import Engine, parse_query
 from soundsearch.errors import ModelError, SoundSearchError, TrainingError
@@ -287,6 +288,8 @@ class Worker:
                 return self._start(engine.tagging.propose(label_set, folders, ids, bar), uses_model=True)
             case ApplyTags(label_set, accepted, refused):
                 return self._order(request, engine.tagging.apply(label_set, accepted, refused))
+            case WriteTags(label_set, labels, backup):
+                return self._start(engine.tagging.write(label_set, dict(labels), backup))
             case Organise(action):
                 return self._order(request, engine.organising.act(action))
             case Undo():

@@ -15,6 +15,7 @@ from soundsearch.engine.messages import (
     DrawMap,
     Failed,
     FetchClips,
+    FindDuplicates,
     ForgetClips,
     GetDetails,
     GetStatus,
@@ -51,8 +52,10 @@ from soundsearch.engine.messages import (
     StartTraining,
     Undo,
     UseModel,
+    WriteTags,
 )
 from soundsearch.errors import EngineLostError
+from soundsearch.gui.jobs import Job, JobEnd, JobRequest
 from soundsearch.records import Clip, LabelSet, ModelInfo, Organised, OrganisingAction, TrainingPlan
 
 log = logging.getLogger(__name__)
@@ -69,28 +72,6 @@ class Client(Protocol):
 
     def close(self) -> None:
         """End the engine."""
-
-
-JobRequest = Scan | DownloadModel | StartTraining | DrawMap | ProposeTags
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Long work of the engine. `request` is what started it."""
-
-    id: int
-    request: JobRequest
-
-
-@dataclass(frozen=True, slots=True)
-class JobEnd:
-    """How a job ended: with `value`, or stopped by the user (`stopped`), or with an error in `message` and `hint`."""
-
-    job: Job
-    value: Any = None
-    stopped: bool = False
-    message: str = ""
-    hint: str = ""
 
 
 @dataclass(slots=True)
@@ -277,6 +258,14 @@ class EngineBridge(QObject):
             then(said)
 
         self._ask(request, done)
+
+    def write_tags(self, request: WriteTags) -> None:
+        """Start writing tags into the clips' files."""
+        self._start_job(request)
+
+    def find_duplicates(self, near: bool = False) -> None:
+        """Start looking for clips that hold the same sound; `near` also for near copies."""
+        self._start_job(FindDuplicates(near))
 
     def draw_map(self, anew: bool = False) -> None:
         """Start drawing the map, which is quick where a saved one still holds."""

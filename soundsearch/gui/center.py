@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 from soundsearch.catalogue.query import parse
 from soundsearch.engine.messages import Scan, Search
 from soundsearch.errors import QueryError
-from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
-from soundsearch.gui.draft import Draft
+from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.draft import Draft, draft_of
 from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.jobs import Job, JobEnd
 from soundsearch.gui.map_page import MapPage
 from soundsearch.gui.pages import NoticeBar, StatePage, SuggestionRow
 from soundsearch.gui.recording import RecordingStrip
@@ -140,6 +141,17 @@ class Center(QWidget):
     def shows_map(self) -> bool:
         """Whether the map is wanted in place of the list."""
         return self._map_wanted
+
+    @property
+    def order(self) -> str:
+        """What the results are sorted by, as `messages.Search.order`."""
+        return self._asked.order
+
+    def ask(self, request: Search) -> None:
+        """Put a query into the search bar and ask it, sorted as it says."""
+        self._orders[_is_listing(request)] = request.order
+        self.search_bar.remember()
+        self.search_bar.set_draft(draft_of(request))
 
     def show_map(self, wanted: bool) -> None:
         """The map in place of the list, or the list again; the keyboard goes with it."""

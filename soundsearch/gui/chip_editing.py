@@ -6,9 +6,16 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QToolButton, QWidget
 
-from soundsearch.gui.chips import PartChip, SoundChip
+from soundsearch.gui.chips import EVEN, BalanceChip, PartChip, SoundChip
 from soundsearch.gui.draft import Draft, Sound, kind_of
-from soundsearch.gui.filter_editors import ChoiceEditor, Popover, RangeEditor, WeightEditor, WordEditor
+from soundsearch.gui.filter_editors import (
+    BalanceEditor,
+    ChoiceEditor,
+    Popover,
+    RangeEditor,
+    WeightEditor,
+    WordEditor,
+)
 from soundsearch.gui.filters import KINDS, Vocabulary, values_of
 
 
@@ -61,6 +68,16 @@ class ChipEditing(QObject):
         editor.weighed.connect(weigh)
         editor.turned.connect(lambda: self.turn(now))
         self._open(editor)
+
+    def edit_balance(self, chip: BalanceChip) -> None:
+        """Say how much the words count against the sounds."""
+        editor = BalanceEditor(chip.text_weight, self._anchor(chip))
+        editor.weighed.connect(lambda share: self.amended.emit(replace(self._draft(), text_weight=share)))
+        self._open(editor)
+
+    def even_balance(self) -> None:
+        """Let words and sounds count the same."""
+        self.changed.emit(replace(self._draft(), text_weight=EVEN))
 
     def edit_part(self, chip: PartChip) -> None:
         """Change a filter by its own editor, all else as it is written."""

@@ -12,6 +12,7 @@ from soundsearch.gui.flow_layout import FlowLayout
 from soundsearch.gui.theme import Theme
 
 CHIP_NAME_PX = 180
+EVEN = 0.5  # words and sounds count the same
 
 
 class ChipName(QToolButton):
@@ -137,6 +138,22 @@ class PartChip(Chip):
         self.body.setToolTip(f"{display_name(part)}\nPress to change it")
 
 
+class BalanceChip(Chip):
+    """How much the words count against the sounds. It goes when either does; Delete makes both count the same."""
+
+    def __init__(self, text_weight: float, theme: Theme, parent: QWidget | None = None) -> None:
+        self.text_weight = text_weight
+        words = f"words {text_weight:.0%}"
+        super().__init__(words, f"Words count {text_weight:.0%}, sounds {1 - text_weight:.0%}", theme, parent)
+        self.body.setToolTip(
+            f"Words count {text_weight:.0%}, sounds {1 - text_weight:.0%}\nPress to weigh one against the other"
+        )
+        self.remove_button.setToolTip("Let words and sounds count the same (Delete)")
+        self.remove_button.setAccessibleName("Let words and sounds count the same")
+        self.remove_button.setVisible(text_weight != EVEN)
+        self.row.setContentsMargins(8, 0, 2 if text_weight != EVEN else 8, 0)
+
+
 class ChipRow(QWidget):
     """The chips of a query.
 
@@ -144,6 +161,8 @@ class ChipRow(QWidget):
         sound_edited (SoundChip), part_edited (PartChip): The user wants to change it.
         sound_turned (Sound): Between wanted and unwanted.
         sound_removed (Sound), part_removed (str)
+        balance_edited (BalanceChip): Words shall be weighed against sounds.
+        balance_evened: They shall count the same.
         left: The keyboard goes on to the words.
     """
 
@@ -152,6 +171,8 @@ class ChipRow(QWidget):
     sound_turned = Signal(object)
     sound_removed = Signal(object)
     part_removed = Signal(str)
+    balance_edited = Signal(object)
+    balance_evened = Signal()
     left = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -165,6 +186,11 @@ class ChipRow(QWidget):
     def chips(self) -> tuple[Chip, ...]:
         """From the first to the last."""
         return tuple(self._chips)
+
+    @property
+    def shows_balance(self) -> bool:
+        """Whether words can be weighed against sounds now."""
+        return any(isinstance(chip, BalanceChip) for chip in self._chips)
 
     def show_draft(self, draft: Draft) -> None:
         """Show the chips of a query, and leave the keyboard on the chip where it was."""
@@ -180,6 +206,11 @@ class ChipRow(QWidget):
             of_sound.toggled.connect(partial(self.sound_turned.emit, sound))
             of_sound.removed.connect(partial(self._remove_sound, sound))
             self._add(of_sound)
+        if draft.is_mixed:
+            balance = BalanceChip(draft.text_weight, self._theme, self)
+            balance.edit_requested.connect(partial(self.balance_edited.emit, balance))
+            balance.removed.connect(self.balance_evened)
+            self._add(balance)
         for part in draft.parts:
             of_part = PartChip(part, self._theme, self)
             of_part.edit_requested.connect(partial(self.part_edited.emit, of_part))

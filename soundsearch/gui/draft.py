@@ -63,6 +63,11 @@ class Draft:
         return not (self.text.strip() or self.sounds or self.parts)
 
     @property
+    def is_mixed(self) -> bool:
+        """True if words and wanted sounds ask together, so that one can be weighed against the other."""
+        return bool(self.text.strip()) and any(sound.liked for sound in self.sounds)
+
+    @property
     def title(self) -> str:
         """The query in a line, for lists of queries."""
         sounds = [sound.name if sound.liked else f"not {sound.name}" for sound in self.sounds]

@@ -303,3 +303,37 @@ class WeightEditor(Popover):
     def _turn(self) -> None:
         self.close()
         self.turned.emit()
+
+
+class BalanceEditor(Popover):
+    """How much the words of a query count against its sounds.
+
+    Signals:
+        weighed (float): The share of the words, 0 to 1.
+    """
+
+    weighed = Signal(float)
+
+    def __init__(self, text_weight: float, anchor: QWidget) -> None:
+        super().__init__("Words against sounds", anchor)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 20)
+        self.slider.setPageStep(5)
+        self.slider.setValue(round(20 * text_weight))
+        self.slider.setAccessibleName("How much the words count against the sounds")
+        self.says = label("", tone="muted", role="small")
+        self.slider.valueChanged.connect(self._say)
+        self.slider.valueChanged.connect(lambda steps: self.weighed.emit(steps / 20))
+        ends = QHBoxLayout()
+        ends.addWidget(QLabel("Sounds"))
+        ends.addWidget(self.slider, 1)
+        ends.addWidget(QLabel("Words"))
+        ends.setSpacing(8)
+        self.column.addLayout(ends)
+        self.column.addWidget(self.says)
+        self.setFocusProxy(self.slider)
+        self._say()
+
+    def _say(self) -> None:
+        words = 5 * self.slider.value()
+        self.says.setText(f"Words count {words} %, sounds {100 - words} %")

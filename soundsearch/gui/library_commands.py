@@ -10,6 +10,7 @@ from soundsearch.gui import menus
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
 from soundsearch.gui.dialogs import FailureList, ShortcutSheet
+from soundsearch.gui.duplicates import Duplicates
 from soundsearch.gui.menus import SEPARATOR, Item
 from soundsearch.gui.notices import Notices
 from soundsearch.gui.preferences import Preferences
@@ -42,6 +43,7 @@ class LibraryCommands(QObject):
         notices: Notices,
         training: Training,
         tagging: Tagging,
+        duplicates: Duplicates,
         preferences: Preferences,
         theme: Theme,
         window: QWidget,
@@ -50,6 +52,7 @@ class LibraryCommands(QObject):
         self.models: tuple[ModelInfo, ...] = ()
         self._bridge, self._center, self._line = bridge, center, status_line
         self._notices, self._training, self._tagging = notices, training, tagging
+        self._duplicates = duplicates
         self._preferences, self._theme, self._window = preferences, theme, window
         self._failures: FailureList | None = None
         bridge.models_known.connect(self._take_models)
@@ -129,6 +132,7 @@ class LibraryCommands(QObject):
             Item("Files that cannot be read", self.show_failures, "warning", enabled=bool(status and status.failed)),
             SEPARATOR,
             Item("Propose tags…", self._tagging.open, "tag", "Ctrl+Shift+T"),
+            Item("Find duplicates…", self._duplicates.open, "copy", "Ctrl+D"),
             Item("Train on your sounds…", self._training.open, "train", "Ctrl+T"),
             Item("Model", icon="model", items=self.model_items()),
             Item("Theme", icon="theme", items=themes),

@@ -13,6 +13,7 @@ from soundsearch.gui.clip_commands import ClipCommands
 from soundsearch.gui.details_panel import DetailsPanel
 from soundsearch.gui.dialogs import ProblemReport
 from soundsearch.gui.drops import DropTarget
+from soundsearch.gui.duplicates import Duplicates
 from soundsearch.gui.library_commands import LibraryCommands
 from soundsearch.gui.library_panel import LibraryPanel
 from soundsearch.gui.listening import Listening
@@ -42,7 +43,7 @@ class MainWindow(QMainWindow):
 
     Its parts: `center` (query and results), `panel` (library), `details`, `player`, `status_line`, `first_run`, placed
     by `regions`; what they do together: `listening`, `organising`, `clip_commands`, `panel_commands`,
-    `library_commands`, `notices`, `training`, `tagging`.
+    `library_commands`, `notices`, `training`, `tagging`, `duplicates`.
 
     Signals:
         first_painted: The window is on the screen.
@@ -73,6 +74,7 @@ class MainWindow(QMainWindow):
         self.notices = Notices(bridge, self.center.notices, self.status_line, preferences, self)
         self.training = Training(bridge, theme, self.center.notices, self.status_line, self)
         self.tagging = Tagging(bridge, theme, self.center.notices, self)
+        self.duplicates = Duplicates(bridge, theme, self.center.notices, self)
         self.listening = Listening(audition, self.center.results, self.player, preferences, theme, self)
         self.organising = Organising(bridge, self.center, self.status_line, self)
         self.clip_commands = ClipCommands(self.center, self.listening, self.organising, self.status_line, theme, self)
@@ -80,7 +82,16 @@ class MainWindow(QMainWindow):
             bridge, self.panel, self.details, self.center, self.organising, self.listening, self.notices, theme, self
         )
         self.library_commands = LibraryCommands(
-            bridge, self.center, self.status_line, self.notices, self.training, self.tagging, preferences, theme, self
+            bridge,
+            self.center,
+            self.status_line,
+            self.notices,
+            self.training,
+            self.tagging,
+            self.duplicates,
+            preferences,
+            theme,
+            self,
         )
         self.recording = Recording(self.center.recording, preferences.recordings, self)
         self.dialogs = WindowDialogs(
@@ -128,6 +139,7 @@ class MainWindow(QMainWindow):
         self.player.region_bar.search_requested.connect(
             lambda part: center.search_bar.find_similar(part.path, part.start_s, part.end_s)
         )
+        self.dialogs.power.told.connect(self.status_line.tell)
         self.player.errands.failed.connect(lambda error: self.status_line.tell(str(error)))
         self.listening.told.connect(self.status_line.tell)
         center.add_requested.connect(self.add_folder)
@@ -150,6 +162,7 @@ class MainWindow(QMainWindow):
         self.status_line.model_menu_requested.connect(library.open_model_menu)
         self.training.add_requested.connect(self.add_folder)
         self.tagging.clip_chosen.connect(self.listening.choose)
+        self.duplicates.clip_chosen.connect(self.listening.choose)
         self.clip_commands.propose_requested.connect(self.tagging.open)
         self.panel_commands.propose_requested.connect(lambda folder: self.tagging.open(folder=folder))
         bridge.status_known.connect(self._take_status)
@@ -171,6 +184,7 @@ class MainWindow(QMainWindow):
             ("F5", library.scan_all),
             ("Ctrl+T", self.training.open),
             ("Ctrl+Shift+T", self.tagging.open),
+            ("Ctrl+D", self.duplicates.open),
             ("Alt+M", library.open_main_menu),
             ("Ctrl+,", self.dialogs.show_settings),
             ("?", library.show_shortcuts),
@@ -278,6 +292,7 @@ class MainWindow(QMainWindow):
             self._save()
         self.training.close()
         self.tagging.close()
+        self.duplicates.close()
         self.recording.close()
         self.hide()
         self.player.errands.close()

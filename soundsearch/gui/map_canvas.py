@@ -1,5 +1,6 @@
 """Points of the map as pixels: a hundred thousand in some milliseconds, on any screen, without a graphics driver."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,8 @@ Colors = npt.NDArray[np.uint32]  # 0xAARRGGBB, opaque
 MARGIN = 0.92  # of the smaller side, for the whole map
 MAX_ZOOM = 400.0
 RIM = 24  # device pixels
-CROWD = 40_000  # points on screen from which each is drawn small
+# Up to how many points on screen each has which radius: small in a crowd, in a small library easy to hit
+AT_REST = ((400, 4.0), (4_000, 2.5), (40_000, 1.5), (math.inf, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def extent(places: FloatArray) -> tuple[float, float]:
 
 def radius(n_visible: int, zoom: float) -> float:
     """Of a point, in logical pixels: smaller in a crowd, larger from near."""
-    at_rest = 1.0 if n_visible > CROWD else 1.5 if n_visible > 4000 else 2.5
+    at_rest = next(size for most, size in AT_REST if n_visible <= most)
     return float(min(6.0, at_rest * zoom**0.25))
 
 

@@ -7,8 +7,9 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QStackedWidget, QT
 
 from soundsearch.engine.messages import DrawMap
 from soundsearch.gui import map_canvas, wording
-from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
+from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.jobs import Job, JobEnd
 from soundsearch.gui.map_canvas import Colors
 from soundsearch.gui.map_legend import Legend, group_colors, packed
 from soundsearch.gui.map_view import MapView

@@ -6,10 +6,11 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QObject
 
-from soundsearch.engine.messages import DownloadModel, DrawMap, ProposeTags, Scan, StartTraining
+from soundsearch.engine.messages import DownloadModel, Scan
 from soundsearch.gui import wording
-from soundsearch.gui.bridge import EngineBridge, JobEnd
+from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.jobs import JobEnd
 from soundsearch.gui.pages import Notice, NoticeBar
 from soundsearch.gui.preferences import Preferences
 from soundsearch.gui.status_line import StatusLine
@@ -141,8 +142,8 @@ class Notices(QObject):
 
     def _job_ended(self, end: JobEnd) -> None:
         request = end.job.request
-        if isinstance(request, StartTraining | DrawMap | ProposeTags):
-            return  # `Training`, `MapPage` and `Tagging` tell it
+        if not isinstance(request, DownloadModel | Scan):
+            return  # `Training`, `MapPage`, `Tagging` and `Duplicates` tell it
         if end.message:
             match request:
                 case DownloadModel(name):

@@ -1,6 +1,7 @@
 """Putting the library in order from the window: marks, tags and collections of the selection, and the way back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
@@ -9,7 +10,6 @@ from soundsearch.engine.messages import Search
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
-from soundsearch.gui.draft import draft_of
 from soundsearch.gui.naming import NameDialog, TagEditor
 from soundsearch.gui.status_line import StatusLine
 from soundsearch.records import (
@@ -145,7 +145,7 @@ class Organising(QObject):
         if draft.is_empty:
             self._line.tell("Write a query first, then save it")
             return
-        request = draft.request()
+        request = replace(draft.request(), order=self._center.order)
 
         def save(name: str) -> None:
             known = next((search.name for search in self.searches if search.name.casefold() == name.casefold()), "")
@@ -156,9 +156,7 @@ class Organising(QObject):
 
     def ask_again(self, search: SavedSearch) -> None:
         """Put a saved search into the query."""
-        request = Search(search.text, search.likes, search.unlikes, search.text_weight)
-        self._center.search_bar.remember()
-        self._center.search_bar.set_draft(draft_of(request))
+        self._center.ask(Search(search.text, search.likes, search.unlikes, search.text_weight, search.order))
 
     def delete_search(self, search: SavedSearch) -> None:
         """Forget a saved search."""

@@ -66,7 +66,11 @@ _LEAST_FIRST = (
     Column.DATE, Column.CHANNELS, Column.RATE, Column.FORMAT, Column.LOUDNESS, Column.KEY, Column.TEMPO, Column.RATING,
     Column.TAGS, Column.FOLDER, Column.MATCH, Column.LENGTH, Column.SOUND,
 )  # fmt: skip
-SHARES = {Column.SOUND: (0.13, 136, 320), Column.NAME: (0.34, 200, 560), Column.TAGS: (0.14, 120, 320)}
+# Of what a list has beyond 900 pixels: share, least, most. On a large screen waveforms and tags grow with it, else the
+# gap between names and folders would.
+SHARES = {Column.SOUND: (0.25, 136, 420), Column.TAGS: (0.3, 120, 480)}
+NAME_SHARE = (0.34, 200, 520)  # of the whole list
+BEYOND = 900
 NARROW_SOUND = 88
 NARROWEST, WIDEST = 48, 1_000
 LEAST_STRETCHED = {Column.NAME: 136, Column.FOLDER: 96}
@@ -102,9 +106,12 @@ class Columns:
             return NARROW_SOUND
         if column in self.widths:
             return min(self.widths[column], of_list // 2)
+        if column == Column.NAME:
+            share, least, most = NAME_SHARE
+            return round(min(max(share * of_list, least), most))
         if column in SHARES:
             share, least, most = SHARES[column]
-            return round(min(max(share * of_list, least), most))
+            return round(min(least + share * max(0, of_list - px(BEYOND)), most))
         return px(SPECS[column].width)
 
     def save(self, store: QSettings) -> None:

@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSettings, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from soundsearch.catalogue.query import parse
 from soundsearch.errors import QueryError
@@ -22,6 +22,7 @@ from soundsearch.gui.theme import Theme
 
 DEBOUNCE_MS = 150
 SETTLE_MS = 1_500  # a query left alone for so long is one to come back to
+BUTTONS_BELOW = 420  # width in pixels
 MAX_EXAMPLES = 16  # more sounds in one query mean nothing, and chips would fill the window
 MAX_TITLE = 80  # characters of a query in the list of those before
 
@@ -99,6 +100,8 @@ class SearchBar(QWidget):
         self.chips.sound_removed.connect(editing.remove_sound)
         self.chips.part_edited.connect(editing.edit_part)
         self.chips.part_removed.connect(editing.remove_part)
+        self.chips.balance_edited.connect(editing.edit_balance)
+        self.chips.balance_evened.connect(editing.even_balance)
         editing.amended.connect(self._amend)
         editing.changed.connect(self._change)
         editing.closed.connect(self._after_edit)
@@ -114,27 +117,44 @@ class SearchBar(QWidget):
         self.suggester.draft_taken.connect(self._return_to)
         self.filters = FilterBar(theme)
         self.filters.opened.connect(editing.edit_kind)
-        column = QVBoxLayout()
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addWidget(self.field)
-        column.addWidget(self.filters)
-
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 8, 8, 4)
-        row.setSpacing(4)
-        for button in (self.library_button, self.map_button, self.details_button, self.menu_button):
-            button.setFixedHeight(42)  # of the field with one line, so that they stand in the middle of it
-        row.addWidget(self.library_button, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(column, 1)
-        row.addWidget(self.map_button, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.details_button, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(8, 8, 8, 4)
+        self._grid.setSpacing(4)
+        self._grid.setColumnStretch(1, 1)
+        self._is_narrow: bool | None = None
+        self._arrange(narrow=False)
         self.setFocusProxy(self.box)
         theme.changed.connect(self._dress)
         self.clear_button.hide()
         self._dress()
         self._show_chips()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where it is narrow the query has the whole width, and the buttons stand below it."""
+        super().resizeEvent(event)
+        self._arrange(narrow=self.width() < self._theme.px(BUTTONS_BELOW))
+
+    def _arrange(self, *, narrow: bool) -> None:
+        """Put everything in its place, in the order in which one reads and Tab goes."""
+        if narrow == self._is_narrow:
+            return
+        self._is_narrow = narrow
+        after = ((self.map_button, 2), (self.details_button, 3), (self.menu_button, 4))
+        places: list[tuple[QWidget, int, int, int]] = (
+            [(self.field, 0, 0, 5), (self.library_button, 1, 0, 1), (self.filters, 1, 1, 1)]
+            + [(button, 1, column, 1) for button, column in after]
+            if narrow
+            else [(self.library_button, 0, 0, 1), (self.field, 0, 1, 1)]
+            + [(button, 0, column, 1) for button, column in after]
+            + [(self.filters, 1, 1, 1)]
+        )
+        for widget, row, column, span in places:
+            self._grid.removeWidget(widget)
+            if isinstance(widget, QToolButton):  # as high as the field with one line, to stand in the middle of it
+                widget.setFixedHeight(34 if narrow else 42)
+                self._grid.addWidget(widget, row, column, Qt.AlignmentFlag.AlignTop)
+            else:
+                self._grid.addWidget(widget, row, column, 1, span)
 
     @property
     def draft(self) -> Draft:
@@ -286,6 +306,8 @@ class SearchBar(QWidget):
         if self._filling:
             return
         self.box.mark_wrong(None)
+        if self.draft.is_mixed != self.chips.shows_balance:
+            self.chips.show_draft(self.draft)
         cursor = self.box.cursorPosition()
         if self.box.text()[cursor - 1 : cursor] == " ":
             self._lift(cursor - 1)

@@ -28,7 +28,7 @@ class SettingsDialog(QDialog):
 
     Signals:
         theme_chosen (str), compact_chosen (bool), auto_play_chosen (bool), output_chosen (str),
-        same_loudness_chosen (bool), moments_chosen (bool): As soon as it is chosen.
+        same_loudness_chosen (bool), moments_chosen (bool), rest_on_battery_chosen (bool): As soon as it is chosen.
     """
 
     theme_chosen = Signal(str)
@@ -37,6 +37,7 @@ class SettingsDialog(QDialog):
     output_chosen = Signal(str)
     same_loudness_chosen = Signal(bool)
     moments_chosen = Signal(bool)
+    rest_on_battery_chosen = Signal(bool)
 
     def __init__(
         self, preferences: Preferences, audition: Audition, models: Path, *, compact: bool, parent: QWidget
@@ -68,6 +69,9 @@ class SettingsDialog(QDialog):
             settings.moments,
             self.moments_chosen.emit,
             "A search then finds the moment that matches. Scans take longer; the next one does it.",
+        )
+        self.on_battery = self._check(
+            "Rest while the computer runs on its battery", settings.pause_on_battery, self.rest_on_battery_chosen.emit
         )
         self.device = self._choice(
             "The model runs on",

@@ -35,6 +35,7 @@ SHORTCUTS = (
     ("F5", "Look for new and changed sounds"),
     ("Shift+T", "Propose tags for the selection"),
     ("Ctrl+Shift+T", "Propose tags for folders"),
+    ("Ctrl+D", "Find duplicates"),
     ("Ctrl+T", "Train on your sounds"),
     ("Alt+M", "Menu"),
     ("Ctrl+,", "Settings"),

@@ -4,10 +4,19 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from soundsearch.engine.messages import DownloadModel, DrawMap, ProposeTags, Scan, StartTraining
+from soundsearch.engine.messages import (
+    DownloadModel,
+    DrawMap,
+    FindDuplicates,
+    ProposeTags,
+    Scan,
+    StartTraining,
+    WriteTags,
+)
 from soundsearch.gui import wording
-from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
+from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.elided_label import ElidedLabel
+from soundsearch.gui.jobs import Job, JobEnd
 from soundsearch.gui.theme import Theme
 from soundsearch.records import LibraryStatus, Progress
 
@@ -19,6 +28,8 @@ WHAT: dict[type, str] = {
     StartTraining: "Training",
     DrawMap: "Map",
     ProposeTags: "Tagging",
+    WriteTags: "Writing of tags",
+    FindDuplicates: "Search for copies",
 }
 MODEL_SHOWN_FROM = 420  # width in pixels
 

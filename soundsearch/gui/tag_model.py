@@ -99,6 +99,11 @@ class ReviewModel(QAbstractTableModel):
         return [(label, int(taken[i]), int(proposed[i])) for i, label in enumerate(self.labels)]
 
     @property
+    def label_set(self) -> str:
+        """The set that is proposed from."""
+        return self._proposals.label_set
+
+    @property
     def tagged_clips(self) -> int:
         """How many clips would get a tag."""
         return len(np.unique(self._clip[self._accepted]))

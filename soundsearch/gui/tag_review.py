@@ -5,6 +5,7 @@ from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QBoxLayout,
+    QCheckBox,
     QHeaderView,
     QListWidget,
     QListWidgetItem,
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from soundsearch.engine.messages import WriteTags
 from soundsearch.gui import wording
 from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.file_exchange import display_name
@@ -98,6 +100,7 @@ class ReviewPage(DialogPage):
         self.content.addLayout(self._columns, 1)
         self.count = label("", tone="muted")
         self.footer.addWidget(self.count)
+        self._add_writing()
         self.close_button, self.back = QPushButton("Close"), QPushButton("Back")
         self.store = QPushButton("Store tags")
         self.store.setProperty("role", "primary")
@@ -123,6 +126,32 @@ class ReviewPage(DialogPage):
         column.addWidget(self.bar)
         return column
 
+    def _add_writing(self) -> None:
+        """Into the files too: never unless it is ticked, for each review anew."""
+        self.into_files = QCheckBox("Write them into the files too")
+        self.keep_originals = QCheckBox("Keep each original beside it, as NAME.bak")
+        self._about_files = label(
+            "The tags go into each file's own metadata, for other programs to read; the sound in it stays the same byte"
+            " for byte. Undo does not reach into files.",
+            tone="muted",
+            role="small",
+        )
+        for widget in (self.into_files, self._about_files, self.keep_originals):
+            self.footer.addWidget(widget)
+            widget.setVisible(widget is self.into_files)
+        self.into_files.toggled.connect(self._about_files.setVisible)
+        self.into_files.toggled.connect(self.keep_originals.setVisible)
+        self.into_files.toggled.connect(lambda _: self._count())
+
+    @property
+    def writing(self) -> WriteTags | None:
+        """What shall be written into files, None if nothing."""
+        accepted = self.model.decisions().accepted
+        if not (self.into_files.isChecked() and accepted):
+            return None
+        labels = tuple((clip, tuple(name for name, _ in found)) for clip, found in accepted)
+        return WriteTags(self.model.label_set, labels, self.keep_originals.isChecked())
+
     def _right(self) -> QVBoxLayout:
         column = QVBoxLayout()
         column.setSpacing(4)
@@ -140,6 +169,8 @@ class ReviewPage(DialogPage):
     def show_proposals(self, proposals: TagProposals, bar: float) -> None:
         """Begin the review of these."""
         self.model.set_proposals(proposals, bar)
+        self.into_files.setChecked(False)
+        self.keep_originals.setChecked(False)
         clips = wording.count(len(proposals.clips), "clip")
         self.title.setText(f"Proposed tags for {clips}")
         words = [f"{display_name(name)} ({n:,})" for name, n in proposals.summary[:MAX_SUMMARY]]
@@ -213,6 +244,7 @@ class ReviewPage(DialogPage):
             self.label_list.item(position).setText(f"{display_name(name)}   {accepted:,} of {proposed:,}")
         tags, clips = wording.count(taken, "tag"), wording.count(self.model.tagged_clips, "clip")
         self.count.setText(f"{tags} for {clips} would be stored. Yours, and those of folders, stay as they are.")
+        self.store.setText("Store and write tags" if self.into_files.isChecked() else "Store tags")
         self.store.setEnabled(bool(taken) or self.model.has_refused)
         self.undo_button.setEnabled(self.model.can_undo)
         self._show_bar()

@@ -1,6 +1,7 @@
 """Tagging from the window: which clips, which labels; then the review."""
 
 from functools import cached_property
+from pathlib import PurePath
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import (
@@ -15,17 +16,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from soundsearch.engine.messages import ProposeTags
+from soundsearch.engine.messages import ProposeTags, WriteTags
 from soundsearch.gui import wording
-from soundsearch.gui.bridge import EngineBridge, JobEnd
+from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.folder_tree import FolderTree
+from soundsearch.gui.jobs import JobEnd
 from soundsearch.gui.labels import label
 from soundsearch.gui.pages import Notice, NoticeBar
 from soundsearch.gui.tag_review import ReviewPage
 from soundsearch.gui.theme import Theme
-from soundsearch.records import Clip, Folder, LabelSet, Organised, TagProposals
+from soundsearch.records import Clip, Folder, LabelSet, Organised, TagProposals, WriteReport
 
 BAR = 0.5
 OWN = ""  # data of the entry for labels that are typed
@@ -70,7 +72,10 @@ class ChoicePage(DialogPage):
         own.setContentsMargins(0, 0, 0, 0)
         self.content.addWidget(label("Tag sounds", role="title"))
         self.content.addWidget(
-            label("It proposes, you review, and only then tags are stored. No file is changed.", tone="muted")
+            label(
+                "It proposes, you review, and only then tags are stored. Files are left as they are unless you ask.",
+                tone="muted",
+            )
         )
         self.content.addSpacing(12)
         for words, widgets, stretch in (
@@ -222,6 +227,8 @@ class Tagging(QObject):
         self._bridge.propose_tags(request)
 
     def _job_ended(self, end: JobEnd) -> None:
+        if isinstance(end.job.request, WriteTags):
+            self._written(end)
         if not isinstance(end.job.request, ProposeTags):
             return
         choice = self.dialog.choice
@@ -247,7 +254,31 @@ class Tagging(QObject):
         self._bridge.look_up_clips((clip_id,), hear)
 
     def _store(self) -> None:
-        self._bridge.apply_tags(self.dialog.review.model.decisions(), self._stored)
+        """Into the catalogue; what shall be written into files is written once that is done."""
+        writing = self.dialog.review.writing
 
-    def _stored(self, _done: Organised) -> None:
-        self.dialog.close()
+        def stored(_done: Organised) -> None:
+            self.dialog.close()
+            if writing:
+                self._bridge.write_tags(writing)
+
+        self._bridge.apply_tags(self.dialog.review.model.decisions(), stored)
+
+    def _written(self, end: JobEnd) -> None:
+        """What became of writing into files. A file that could not be written is as it was."""
+        if end.message:
+            words = f"Writing tags could not go on. {end.message} {end.hint}".strip()
+            self._notices.put(Notice("written", words, icon="warning", token="error"))
+        elif end.stopped:
+            self._notices.put(Notice("written", "Writing tags was stopped. Each file is either done or as it was."))
+        elif isinstance(end.value, WriteReport):
+            words = f"Tags were written into {wording.count(end.value.written, 'file')}."
+            if failed := end.value.failed:
+                first = display_name(f"{PurePath(failed[0].path).name}: {failed[0].reason}")
+                words += (
+                    f" {wording.count(len(failed), 'file')} stayed as it was, {first}"
+                    if len(failed) == 1
+                    else (f" {wording.count(len(failed), 'file')} stayed as they were, first {first}")
+                )
+            icon, token = ("warning", "warn") if failed else ("check", "accent")
+            self._notices.put(Notice("written", words, icon=icon, token=token))

@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from soundsearch.engine.messages import StartTraining
 from soundsearch.gui import wording
-from soundsearch.gui.bridge import EngineBridge, Job, JobEnd
+from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.file_exchange import display_name
+from soundsearch.gui.jobs import Job, JobEnd
 from soundsearch.gui.pages import Notice, NoticeBar
 from soundsearch.gui.status_line import StatusLine
 from soundsearch.gui.theme import Theme

@@ -10,6 +10,7 @@ from soundsearch.gui.center import Center
 from soundsearch.gui.library_commands import LibraryCommands
 from soundsearch.gui.listening import Listening
 from soundsearch.gui.player_bar import PlayerBar
+from soundsearch.gui.power import PowerWatch
 from soundsearch.gui.preferences import Preferences
 from soundsearch.gui.settings_dialog import SettingsDialog
 from soundsearch.gui.tour import Hint, Tour
@@ -33,6 +34,7 @@ class WindowDialogs(QObject):
         self._bridge, self._audition, self._center, self._player = bridge, audition, center, player
         self._listening, self._library = listening, library
         self._preferences, self._window = preferences, window
+        self.power = PowerWatch(bridge, preferences, self)
         self._was_first_run = False
         self.is_quiet = False  # begin nothing by itself, as for a picture
         self.tour = Tour(
@@ -75,6 +77,7 @@ class WindowDialogs(QObject):
         dialog.output_chosen.connect(self._listening.sound_menu.choose_output)
         dialog.same_loudness_chosen.connect(self._listening.sound_menu.choose_level)
         dialog.moments_chosen.connect(self._listen_to_parts)
+        dialog.rest_on_battery_chosen.connect(self._rest_on_battery)
         dialog.show()
 
     def show_about(self) -> None:
@@ -85,6 +88,10 @@ class WindowDialogs(QObject):
     def _listen_to_parts(self, on: bool) -> None:
         self._preferences.change(moments=on)
         self._bridge.listens_to_parts = on
+
+    def _rest_on_battery(self, on: bool) -> None:
+        self._preferences.change(pause_on_battery=on)
+        self.power.look()
 
     def _consider_tour(self) -> None:
         """After the first run, as soon as there are sounds to try it on."""

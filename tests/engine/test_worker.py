@@ -16,6 +16,7 @@ from soundsearch.engine.messages import (
     Changed,
     Failed,
     FetchClips,
+    FindDuplicates,
     GetStatus,
     JobDone,
     JobFailed,
@@ -31,7 +32,9 @@ from soundsearch.engine.messages import (
     ResumeJob,
     Scan,
     Search,
+    WriteTags,
 )
+from soundsearch.records import Clip, DuplicateGroup, WriteReport
 
 pytestmark = pytest.mark.slow
 TIMEOUT_S = 60
@@ -84,8 +87,23 @@ def test_scan_search_and_clips(talk: Talk, library: Path) -> None:
     clips = talk.ask(FetchClips(tuple(ranking.clip_ids.tolist()))).value
     assert [clip.id for clip in clips] == ranking.clip_ids.tolist() and len(clips) == 13
     assert [failure.path for failure in talk.ask(ListFailures()).value] == [str(library / "broken.wav")]
+    check_copies_and_writing(talk, clips)
     talk.ask(RemoveRoot(str(library)))
     assert talk.ask(GetStatus()).value.clips == 0
+
+
+def check_copies_and_writing(talk: Talk, clips: tuple[Clip, ...]) -> None:
+    """Jobs of which the window asks the engine: their results cross the border too."""
+    clip = next(clip for clip in clips if clip.format == "WAV")
+    talk.ask(FindDuplicates())
+    before = talk.until(lambda m: isinstance(m, JobDone)).value
+    assert all(isinstance(group, DuplicateGroup) for group in before)
+    talk.ask(WriteTags("vinyl, dusty", ((clip.id, ("vinyl", "dusty")),), backup=True))
+    done = talk.until(lambda m: isinstance(m, JobDone | JobFailed))
+    assert done.value == WriteReport(1, ())
+    (written,) = talk.ask(FetchClips((clip.id,))).value
+    assert {"vinyl", "dusty"} <= set(written.tags)
+    assert Path(f"{clip.path}.bak").stat().st_size == clip.size_bytes < written.size_bytes
 
 
 def test_errors_come_back_with_a_hint(talk: Talk, tmp_path: Path) -> None:

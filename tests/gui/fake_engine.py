@@ -315,7 +315,9 @@ class FakeEngine:
             case m.ApplyTags(_, accepted):
                 said = f"automatic tags of {len(accepted)} clips"
                 return m.Reply(number, Organised(said, said))
-            case m.Scan() | m.DownloadModel() | m.StartTraining() | m.ProposeTags():
+            case (
+                m.Scan() | m.DownloadModel() | m.StartTraining() | m.ProposeTags() | m.WriteTags() | m.FindDuplicates()
+            ):
                 return m.Reply(number, number)
             case _:
                 return m.Reply(number, None)

@@ -112,10 +112,12 @@ def test_the_map(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
         lambda w: w.organising.new_collection(),
         lambda w: w.training.open(),
         lambda w: w.tagging.open(),
+        lambda w: w.duplicates.open(),
         lambda w: w.report_bug("ValueError", "Traceback"),
     ],
     ids=[
-        "settings", "about", "tour", "shortcuts", "failures", "missing", "tags", "name", "training", "tagging", "bug",
+        "settings", "about", "tour", "shortcuts", "failures", "missing", "tags", "name", "training", "tagging",
+        "duplicates", "bug",
     ],
 )  # fmt: skip
 def test_dialogs(qtbot: Any, open_window: Open, engine: FakeEngine, ask: Callable[[MainWindow], None]) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from soundsearch.engine import messages as m
-from soundsearch.gui.bridge import EngineBridge, JobEnd
+from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.jobs import JobEnd
 from soundsearch.records import ModelInfo, Progress, Ranking, ScanReport
 from tests.gui.fake_engine import FakeEngine, made_up_clip
 

@@ -21,6 +21,7 @@ from soundsearch.gui.missing_list import MissingList
 from soundsearch.gui.naming import NameDialog, TagEditor
 from soundsearch.gui.panel_rows import PanelRow
 from soundsearch.gui.query_filters import toggled
+from soundsearch.gui.result_columns import Column
 from soundsearch.records import (
     ChangeCollection,
     ChangeSearch,
@@ -272,6 +273,24 @@ def test_a_search_is_saved_and_asked_again(qtbot: Any, open_window: Open, engine
     bar.clear()
     qtbot.mouseClick(window.panel.searches[repr(saved)], Qt.MouseButton.LeftButton)
     assert bar.draft == Draft("dark pad", (Sound("/a.wav"), Sound("/b.wav", False)))
+
+
+def test_a_saved_search_keeps_its_order(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    window = open_window(engine)
+    bar, header = window.center.search_bar, window.center.results.header
+    bar.set_draft(Draft("kick"))
+    header.sort_by(Column.LENGTH)
+    qtbot.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    dialog = window.findChild(NameDialog)
+    assert dialog is not None
+    dialog.ok.click()
+    qtbot.waitUntil(lambda: bool(engine.searches))
+    assert engine.searches["kick"].order == "duration_s"
+    header.sort_by(Column.NAME)
+    bar.clear()
+    window.organising.ask_again(engine.searches["kick"])
+    qtbot.waitUntil(lambda: engine.asked(m.Search)[-1] == m.Search("kick", order="duration_s"))
+    qtbot.waitUntil(lambda: header.order == "duration_s")
 
 
 @given(text=st.text(alphabet='ab :"-<2', max_size=20), value=st.text(alphabet='ab "-:', min_size=1).filter(str.strip))

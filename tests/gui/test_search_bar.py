@@ -5,9 +5,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from soundsearch.engine.messages import Search
-from soundsearch.gui.chips import PartChip, SoundChip
+from soundsearch.gui.chips import BalanceChip, PartChip, SoundChip
 from soundsearch.gui.draft import Draft, History, Sound, draft_of, lift, part_title
-from soundsearch.gui.filter_editors import ChoiceEditor, Popover, RangeEditor, WeightEditor, WordEditor
+from soundsearch.gui.filter_editors import BalanceEditor, ChoiceEditor, Popover, RangeEditor, WeightEditor, WordEditor
 from soundsearch.gui.filters import KINDS, Vocabulary
 from soundsearch.gui.search_bar import DEBOUNCE_MS, MAX_EXAMPLES, SearchBar
 from soundsearch.gui.suggestions import suggest
@@ -365,3 +365,35 @@ def test_the_focused_field_shows_it(qtbot: Any, bar: SearchBar, qapp: Any) -> No
     qtbot.waitUntil(lambda: bar.field.property("focused") == "true")
     bar.box.clearFocus()
     assert bar.field.property("focused") == "false"
+
+
+def test_words_are_weighed_against_sounds(qtbot: Any, bar: SearchBar) -> None:
+    bar.add_sounds(("/sounds/kick.wav",))
+    assert not bar.chips.shows_balance  # nothing to weigh
+    bar.box.setFocus()
+    qtbot.keyClicks(bar.box, "soft")
+    (chip,) = [chip for chip in bar.chips.chips if isinstance(chip, BalanceChip)]
+    qtbot.keyClick(chip.body, Qt.Key.Key_Return)
+    editor = popover(bar)
+    assert isinstance(editor, BalanceEditor)
+    for _ in range(4):
+        qtbot.keyClick(editor.slider, Qt.Key.Key_Right)
+    assert editor.says.text() == "Words count 70 %, sounds 30 %"
+    editor.close()
+    assert asked(bar)[-1] == Search("soft", (Example("/sounds/kick.wav"),), text_weight=0.7)
+    (chip,) = [chip for chip in bar.chips.chips if isinstance(chip, BalanceChip)]
+    qtbot.keyClick(chip.body, Qt.Key.Key_Delete)
+    assert asked(bar)[-1].text_weight == 0.5
+    bar.box.clear()
+    assert not bar.chips.shows_balance
+
+
+def test_a_narrow_query_has_the_whole_width_and_the_buttons_stand_below_it(qtbot: Any, bar: SearchBar) -> None:
+    bar.resize(320, 100)
+    qtbot.waitUntil(lambda: bar.menu_button.y() > bar.field.geometry().bottom())
+    assert bar.field.width() == 320 - 16
+    assert bar.box.width() > 180
+    assert bar.library_button.y() == bar.map_button.y()
+    bar.resize(600, 100)
+    qtbot.waitUntil(lambda: bar.menu_button.x() > bar.field.geometry().right())
+    assert bar.library_button.geometry().center().y() == bar.field.geometry().center().y()

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from soundsearch.engine import messages as m
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.tag_model import Column, ReviewModel
-from soundsearch.records import ClipProposals, ProposedTag, TagProposals
+from soundsearch.records import ClipProposals, Failure, ProposedTag, TagProposals, WriteReport
 from tests.gui.fake_engine import FakeEngine, made_up_clip
 
 LABELS = ("kick", "snare", "rain", "door")
@@ -82,6 +82,33 @@ def test_bars_of_one_label_and_of_all(window: MainWindow, qtbot: QtBot) -> None:
     assert {name: taken for name, taken, _ in review.model.counts()} == {"kick": 2, "snare": 1}
     qtbot.mouseClick(review.undo_button, Qt.MouseButton.LeftButton)
     assert {name: taken for name, taken, _ in review.model.counts()} == {"kick": 1, "snare": 2}
+
+
+def test_accepted_tags_are_written_into_files_only_if_that_is_ticked(window: MainWindow, qtbot: QtBot) -> None:
+    start(window, qtbot, clip_ids=(1, 2, 3))
+    review, engine = window.tagging.dialog.review, window.engine  # type: ignore[attr-defined]
+    qtbot.mouseClick(review.store, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not window.tagging.dialog.isVisible())
+    assert not engine.asked(m.WriteTags)
+    start(window, qtbot, clip_ids=(1, 2, 3))
+    assert not review.keep_originals.isVisible()
+    review.into_files.setChecked(True)
+    review.keep_originals.setChecked(True)
+    qtbot.mouseClick(review.store, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(engine.asked(m.WriteTags)))
+    labels = ((1, ("kick",)), (2, ("kick", "snare")), (3, ("snare",)))
+    assert engine.asked(m.WriteTags) == [m.WriteTags("music", labels, backup=True)]
+    assert engine.sent.index(engine.asked(m.ApplyTags)[1]) < engine.sent.index(engine.asked(m.WriteTags)[0])
+    failed = (Failure("/sounds/clip 2.wav", "it cannot be written to. Change its permissions."),)
+    engine.tell(m.JobDone(window._bridge.jobs[-1].id, WriteReport(2, failed)))
+    qtbot.waitUntil(window.center.notices.isVisible)
+    assert window.center.notices.text.text() == (
+        "Tags were written into 2 files. 1 file stayed as it was, clip 2.wav: it cannot be written to."
+        " Change its permissions."
+    )
+    start(window, qtbot, clip_ids=(1, 2, 3))
+    assert not review.into_files.isChecked()  # it is asked for each time
+    window.tagging.close()
 
 
 def test_rows_are_heard(window: MainWindow, qtbot: QtBot) -> None:

@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QWidget
 
 from soundsearch.engine import messages as m
 from soundsearch.gui import wording
-from soundsearch.gui.bridge import Job
 from soundsearch.gui.flow_layout import FlowLayout
 from soundsearch.gui.folder_tree import FolderTree
+from soundsearch.gui.jobs import Job
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.status_line import JobStrip
 from soundsearch.gui.theme import Theme
