@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
+from soundsearch.gui import wording
 from soundsearch.gui.draft import Draft, Sound, kind_of, part_title
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.flow_layout import FlowLayout
@@ -108,7 +109,7 @@ class SoundChip(Chip):
     def __init__(self, sound: Sound, theme: Theme, parent: QWidget | None = None) -> None:
         self.sound = sound
         self.like_button = QToolButton()
-        weight = "" if sound.weight == 1 else f" {sound.weight:.0%}"
+        weight = "" if sound.weight == 1 else f" {wording.share(sound.weight)}"
         verb = "Like" if sound.liked else "Unlike"
         super().__init__(sound.name + weight, f"{verb} {sound.name}{weight}", theme, parent)
         self.setProperty("liked", "true" if sound.liked else "false")
@@ -143,11 +144,10 @@ class BalanceChip(Chip):
 
     def __init__(self, text_weight: float, theme: Theme, parent: QWidget | None = None) -> None:
         self.text_weight = text_weight
-        words = f"words {text_weight:.0%}"
-        super().__init__(words, f"Words count {text_weight:.0%}, sounds {1 - text_weight:.0%}", theme, parent)
-        self.body.setToolTip(
-            f"Words count {text_weight:.0%}, sounds {1 - text_weight:.0%}\nPress to weigh one against the other"
-        )
+        share, rest = wording.share(text_weight), wording.share(1 - text_weight)
+        spoken = f"Words count {share}, sounds {rest}"
+        super().__init__(f"words {share}", spoken, theme, parent)
+        self.body.setToolTip(f"{spoken}\nPress to weigh one against the other")
         self.remove_button.setToolTip("Let words and sounds count the same (Delete)")
         self.remove_button.setAccessibleName("Let words and sounds count the same")
         self.remove_button.setVisible(text_weight != EVEN)

@@ -12,8 +12,7 @@ from soundsearch.gui.file_exchange import display_name
 from soundsearch.records import Clip, DuplicateGroup
 
 Index = QModelIndex | QPersistentModelIndex
-RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
 class Column(IntEnum):
@@ -97,8 +96,8 @@ class DuplicateModel(QAbstractTableModel):
         """Titles."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return TITLES[Column(section)]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return RIGHT if section in (Column.LENGTH, Column.SIZE) else LEFT
+        if role == Qt.ItemDataRole.TextAlignmentRole and section in (Column.LENGTH, Column.SIZE):
+            return RIGHT
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

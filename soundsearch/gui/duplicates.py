@@ -76,6 +76,7 @@ class DuplicatesPage(DialogPage):
         self.table = RowTable(self.model, "Duplicates")
         self.table.setItemDelegate(GroupDelegate(self.model, theme, self.table))
         self.table.setMinimumHeight(160)
+        self.table.hide()  # until there is something in it
         header = self.table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         for column in Column:
@@ -90,8 +91,11 @@ class DuplicatesPage(DialogPage):
         self.content.addSpacing(8)
         self.content.addWidget(self.near)
         self.content.addSpacing(8)
-        self.content.addWidget(self.table, 1)
-        self.footer.addWidget(label("Nothing is deleted here: the file manager does that.", tone="muted"))
+        self.content.addWidget(self.table, 100)
+        self.content.addStretch(1)
+        self.footer.addWidget(
+            label("Nothing is deleted here. To remove a copy, show it in the file manager.", tone="muted")
+        )
         self.close_button, self.find_button = QPushButton("Close"), QPushButton("Look for duplicates")
         self.copy_button, self.reveal_button = QPushButton("Copy as files"), QPushButton("Show in file manager")
         self.find_button.setProperty("role", "primary")
@@ -108,6 +112,7 @@ class DuplicatesPage(DialogPage):
         """Show what was found; its clips come one by one."""
         self._is_known = True
         self.model.set_groups(groups)
+        self.table.setVisible(bool(groups))
         self._say()
 
     def put_clips(self, clips: tuple[Clip, ...]) -> None:

@@ -76,7 +76,8 @@ class PreviewPanel(QWidget):
             f"It learns from {preview.train:,}; {preview.validation:,} show when to stop, "
             f"and {preview.test:,} are kept apart to prove that it helps."
         )
-        tags = " · ".join(f"{display_name(tag)} {clips:,}" for tag, clips in preview.tags[:SHOWN_TAGS])
+        pairs = (f"{display_name(tag)} {clips:,}" for tag, clips in preview.tags[:SHOWN_TAGS])
+        tags = " · ".join(pair.replace(" ", wording.NUMBER_SPACE) for pair in pairs)
         more = len(preview.tags) - SHOWN_TAGS
         self._show(counts + split, tags + (f" · and {more:,} more" if more > 0 else ""))
         shown = preview.problems[:SHOWN_PROBLEMS]

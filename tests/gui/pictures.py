@@ -92,8 +92,7 @@ def guide_dialogs(stage: Stage, dark: View, light: View) -> None:
         stage.save("guide-tagging", window.tagging.dialog)
     engine = stage.engine()
     with stage.window(engine, dark) as window:
-        window.engine = engine  # type: ignore[attr-defined]
-        open_duplicates(stage, window)
+        open_duplicates(stage, window, engine)
         stage.save("guide-duplicates", window.duplicates.dialog)
     stage.view = light
     with training_window(stage) as (engine, window):

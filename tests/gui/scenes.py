@@ -75,8 +75,13 @@ def organised_engine(stage: Stage) -> StagedEngine:
     """A library in which people have been at work."""
     engine = stage.engine()
     for number, clip in enumerate(list(engine.clips.values())):
-        marks = {"favourite": number % 5 == 0, "rating": number % 6, "colour": ("", "green", "", "orange")[number % 4]}
-        engine.clips[clip.id] = replace(clip, **marks)
+        engine.clips[clip.id] = replace(
+            clip,
+            favourite=number % 5 == 0,
+            rating=number % 6,
+            colour=("", "green", "", "orange")[number % 4],
+            tags=(*clip.tags, *(("tape", "dusty"), ("airy",), ())[number % 3]),
+        )
     engine.roots = (*engine.roots, Root("/media/drive/Field recordings", False, 4_210))
     engine.collections = {"Kitchen scene": set(list(engine.clips)[:9]), "Trailer hits": set(list(engine.clips)[:3])}
     labels = ("vinyl", "punchy", "dusty", "lo-fi", "tape", "airy", "metal", "wood", "glass")
@@ -248,13 +253,14 @@ def troubles(stage: Stage) -> None:
 # -- work in dialogs
 
 
-def open_duplicates(stage: Stage, window: MainWindow) -> None:
-    """What the real engine found in the demo library."""
+def open_duplicates(stage: Stage, window: MainWindow, engine: FakeEngine) -> None:
+    """What the real engine found in the demo library beside some copies."""
+    engine.clips |= {clip.id: clip for clip in stage.known.copies}
     window.duplicates.open()
     page = window.duplicates.dialog.page
     page.near.setChecked(True)
     page.find_button.click()
-    window.engine.tell(m.JobDone(window._bridge.jobs[-1].id, stage.known.groups))  # type: ignore[attr-defined]
+    engine.tell(m.JobDone(window._bridge.jobs[-1].id, stage.known.groups))
     stage.rest(window, 0.3)
     page.table.selectRow(1)
 
@@ -284,10 +290,9 @@ def tagging(stage: Stage) -> None:
         window.tagging.dialog.review.into_files.setChecked(True)
         stage.shoot("tag-review", window.tagging.dialog)
         window.tagging.dialog.close()
-        window.engine = engine  # type: ignore[attr-defined]
         window.duplicates.open()
         stage.shoot("duplicates-ask", window.duplicates.dialog)
-        open_duplicates(stage, window)
+        open_duplicates(stage, window, engine)
         stage.shoot("duplicates", window.duplicates.dialog)
 
 

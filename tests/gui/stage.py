@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import soundfile
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
+from soundsearch.audio.decode import decode, mono, resample
 from soundsearch.catalogue.query import parse
 from soundsearch.engine import messages as m
 from soundsearch.errors import QueryError
@@ -50,6 +52,7 @@ class Known:
         self.details: dict[int, ClipDetails] = {}
         self.map: LibraryMap | None = None
         self.proposals: TagProposals | None = None
+        self.copies: list[Clip] = []  # further clips, some of which hold the same sounds
         self.groups: tuple[DuplicateGroup, ...] = ()
 
 
@@ -200,20 +203,42 @@ def learn(stage: Stage, data: Path) -> None:
         for clip in known.clips:
             bridge.ask_details(clip.id)
             stage.wait(window, lambda clip=clip: clip.id in known.details)
-        for name, start in (
-            ("map", bridge.draw_map),
-            ("proposals", lambda: bridge.propose_tags(m.ProposeTags("music", (known.clips[0].root,)))),
-            ("groups", lambda: bridge.find_duplicates(True)),
-        ):
-            ended: list[Any] = []
-            bridge.job_ended.connect(ended.append)
+        ended: list[Any] = []
+        bridge.job_ended.connect(ended.append)
+
+        def work(start: Callable[[], None]) -> Any:
+            ended.clear()
             start()
-            stage.wait(window, lambda ended=ended: ended)
+            stage.wait(window, lambda: ended)
             assert not ended[0].message, ended[0].message
-            setattr(known, name, ended[0].value)
+            return ended[0].value
+
+        known.map = work(bridge.draw_map)
+        known.proposals = work(lambda: bridge.propose_tags(m.ProposeTags("music", (known.clips[0].root,))))
+        make_copies(HOME / "Sounds")
+        work(bridge.scan)
+        known.groups = work(lambda: bridge.find_duplicates(True))
+        ids = tuple(clip_id for group in known.groups for clip_id in group.clip_ids)
+        bridge.look_up_clips(ids, lambda clips: setattr(known, "copies", list(clips)))
+        stage.wait(window, lambda: known.copies)
     finally:
         window.close()
         window.deleteLater()
+
+
+def make_copies(sounds: Path) -> None:
+    """Copies as they come about: a renamed one, one in another format, one that is softer and at another rate."""
+    old = sounds / "Old drive"
+    old.mkdir()
+    shutil.copy(sounds / "Nature" / "wind.ogg", old / "wind (1).ogg")
+    shutil.copy(sounds / "Nature" / "wind.ogg", old / "NEW wind final.ogg")
+    for source, name, rate, gain in (
+        ("Nature/rain_heavy_01.ogg", "rain_heavy_01.wav", 48_000, 1.0),
+        ("Nature/REC_0412.ogg", "REC_0412 soft.flac", 32_000, 0.5),
+    ):
+        heard = decode(str(sounds / source))
+        samples = resample(mono(heard), heard.sample_rate, rate)
+        soundfile.write(old / name, gain * samples, rate)
 
 
 def doubled() -> dict[str, str]:
