@@ -5,13 +5,15 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from soundsearch.gui.flow_layout import FlowLayout
 from soundsearch.gui.scrolling import scrolling
 
+READABLE = 640  # width in pixels
+
 
 class DialogPage(QWidget):
     """Fill `content`; what should stay in view above the buttons goes into `footer`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        inside = QWidget()
+        inside = self._inside = QWidget()
         self.content = QVBoxLayout(inside)
         self.content.setContentsMargins(16, 16, 16, 8)
         self.content.setSpacing(4)
@@ -24,6 +26,10 @@ class DialogPage(QWidget):
         outside.setSpacing(0)
         outside.addWidget(scrolling(inside), 1)
         outside.addWidget(below)
+
+    def keep_readable(self) -> None:
+        """Let lines grow no wider than one reads with ease, however large the window is."""
+        self._inside.setMaximumWidth(READABLE)
 
     def add_buttons(self, *buttons: QWidget) -> None:
         """Put buttons at the end of the footer, in a line that breaks where it is narrow."""

@@ -4,7 +4,7 @@ import platform
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, qVersion
-from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
@@ -26,6 +26,8 @@ from soundsearch.gui.scrolling import scrolling
 from soundsearch.gui.shortcuts import SHORTCUTS
 from soundsearch.records import Failure
 
+WHOLE_FROM = 600  # width in pixels
+
 
 class ShortcutSheet(QDialog):
     """The list of shortcuts."""
@@ -38,11 +40,11 @@ class ShortcutSheet(QDialog):
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(8)
         for row, (keys, what) in enumerate(SHORTCUTS):
-            key = QLabel(keys)
-            key.setProperty("tone", "muted")
+            key = label(keys, tone="muted")  # wraps, too
             grid.addWidget(key, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(label(what), row, 1)
-        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(0, 2)
+        grid.setColumnStretch(1, 3)
         content = QWidget()
         content.setLayout(grid)
         grid.setContentsMargins(24, 24, 24, 24)
@@ -124,7 +126,6 @@ class FailureList(QDialog):
         header = self.table.horizontalHeader()
         header.setMaximumSectionSize(480)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)  # the reason is what one came for
         self.copy_button = QPushButton("Copy the list")
         self.copy_button.clicked.connect(self.copy)
         self.reveal_button = QPushButton("Show in file manager")
@@ -142,6 +143,13 @@ class FailureList(QDialog):
         outside.addLayout(buttons)
         self._selected()
         self.resize(760, 440)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The reason is what one came for: it is shown whole, where the name is not lost by that."""
+        super().resizeEvent(event)
+        wide = self.width() >= WHOLE_FROM
+        mode = QHeaderView.ResizeMode.ResizeToContents if wide else QHeaderView.ResizeMode.Stretch
+        self.table.horizontalHeader().setSectionResizeMode(1, mode)
 
     def show_failures(self, failures: tuple[Failure, ...]) -> None:
         """Fill the list."""

@@ -71,8 +71,11 @@ class DuplicatesPage(DialogPage):
         self._theme = theme
         self._is_known = False
         self.summary = label("", tone="muted")
-        self.near = QCheckBox("Also near copies: other formats, rates and levels")
-        self.near.setToolTip("Takes longer: sounds that resemble each other are compared sample by sample")
+        self.near = QCheckBox("Near copies too")
+        about_near = "In other formats, at other rates or levels, or a little cut. That takes longer."
+        self.near.setAccessibleDescription(about_near)
+        explained = label(about_near, tone="muted", role="small")
+        explained.setContentsMargins(24, 0, 0, 0)
         self.table = RowTable(self.model, "Duplicates")
         self.table.setItemDelegate(GroupDelegate(self.model, theme, self.table))
         self.table.setMinimumHeight(160)
@@ -90,6 +93,7 @@ class DuplicatesPage(DialogPage):
         self.content.addWidget(self.summary)
         self.content.addSpacing(8)
         self.content.addWidget(self.near)
+        self.content.addWidget(explained)
         self.content.addSpacing(8)
         self.content.addWidget(self.table, 100)
         self.content.addStretch(1)

@@ -48,6 +48,7 @@ class SettingsDialog(QDialog):
         settings = preferences.settings
         self._preferences = preferences
         page = DialogPage()
+        page.keep_readable()
         self._column = page.content
         self._column.setSpacing(8)
         self._head("Look")
@@ -71,7 +72,10 @@ class SettingsDialog(QDialog):
             "A search then finds the moment that matches. Scans take longer; the next one does it.",
         )
         self.on_battery = self._check(
-            "Rest while the computer runs on its battery", settings.pause_on_battery, self.rest_on_battery_chosen.emit
+            "Rest on battery",
+            settings.pause_on_battery,
+            self.rest_on_battery_chosen.emit,
+            "Scans rest while the computer runs on its battery, and go on by themselves.",
         )
         self.device = self._choice(
             "The model runs on",

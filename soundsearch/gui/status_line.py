@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from soundsearch.engine.messages import (
     DownloadModel,
@@ -51,7 +51,7 @@ class StatusLine(QFrame):
         self._theme = theme
         self._strips: dict[int, JobStrip] = {}
         self._bridge = bridge
-        self.clips = QLabel("Opening the library")
+        self.clips = ElidedLabel("Opening the library")
         self.clips.setProperty("tone", "muted")
         self.clips.setProperty("role", "small")
         self.clips.setTextFormat(Qt.TextFormat.PlainText)
@@ -129,6 +129,7 @@ class StatusLine(QFrame):
         self.clips.setVisible(not (narrow and self._strips) or self._remark_ends.isActive())
         for strip in self._strips.values():
             strip.set_narrow(self.width() < 640)
+            strip.setVisible(not (narrow and self._remark_ends.isActive()))  # in turn: there is no room for both
 
     def _show_clips(self) -> None:
         self.clips.setText(self._remark if self._remark_ends.isActive() else self._summary)

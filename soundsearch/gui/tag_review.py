@@ -129,7 +129,7 @@ class ReviewPage(DialogPage):
     def _add_writing(self) -> None:
         """Into the files too: never unless it is ticked, for each review anew."""
         self.into_files = QCheckBox("Write them into the files too")
-        self.keep_originals = QCheckBox("Keep each original beside it, as NAME.bak")
+        self.keep_originals = QCheckBox("Keep the originals, as NAME.bak")
         self._about_files = label(
             "The tags go into each file's own metadata, for other programs to read; the sound in it stays the same byte"
             " for byte. Undo does not reach into files.",

@@ -194,6 +194,8 @@ def scanning(stage: Stage) -> None:
         stage.shoot("scanning", window)
         engine.embedded = None
         engine.tell(m.JobStopped(job.id))
+        stage.wait(window, lambda: not window._bridge.jobs)
+        window.status_line._remark_ends.setInterval(0)
         window._bridge.download_model(FULL.name)
         job = window._bridge.jobs[0]
         engine.tell(m.JobProgress(job.id, Progress("download", 120_000_000, 614_000_000, "bytes", 3_200_000)))
@@ -203,7 +205,7 @@ def scanning(stage: Stage) -> None:
         stage.popup("model-menu")
         engine.tell(m.JobFailed(job.id, "The connection was lost.", "Run it again: it goes on where it stopped."))
         stage.shoot("download-failed", window)
-        window.center.notices.cross.click()
+        window.center.notices.take("ended")
         window.notices.is_quiet = False
         window._bridge.list_models()
         stage.rest(window)

@@ -27,6 +27,7 @@ from soundsearch.records import Clip, ClipDetails, DuplicateGroup, LibraryMap, R
 from soundsearch.settings import Places, resource
 from tests.gui.fake_engine import FakeEngine
 
+SMALL = 300  # dialogs lower than that stay so
 QUERY = "rain and thunder"
 HOME = Path(tempfile.gettempdir()) / "demo"  # the pictures show its name
 
@@ -148,7 +149,8 @@ class Stage:
         """One picture of the matrix. Dialogs are as small or as large as the window in it, or as they open."""
         assert widget is not None, name
         if isinstance(widget, QDialog) and self.view.width != 900:
-            widget.resize(*self.view.size)
+            small, (width, height) = widget.height() < SMALL, self.view.size
+            widget.resize(min(width, widget.width()) if small else width, widget.height() if small else height)
         ratio = round(100 * widget.devicePixelRatioF())
         self.save(f"{name}@{self.view.theme}-{self.view.width}-{ratio}", widget)
 

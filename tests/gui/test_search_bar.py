@@ -109,7 +109,7 @@ def test_a_sound_is_weighed_and_turned_by_keyboard(qtbot: Any, bar: SearchBar) -
         qtbot.keyClick(editor.slider, Qt.Key.Key_Right)
     qtbot.keyClick(editor, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: asked(bar)[-1].likes == (Example("/a.wav", weight=1.5), Example("/b.wav")))
-    qtbot.waitUntil(lambda: chips(bar)[0].body.text() == "a.wav 150%")
+    qtbot.waitUntil(lambda: chips(bar)[0].body.text() == "a.wav 150\N{NO-BREAK SPACE}%")
     qtbot.keyClick(chips(bar)[0].body, Qt.Key.Key_Return)
     turn = popover(bar)
     assert isinstance(turn, WeightEditor)
