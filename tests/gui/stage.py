@@ -162,7 +162,7 @@ class Stage:
         menu.close()
 
     def wait(self, parent: QObject, condition: Callable[[], Any]) -> None:
-        app_module.wait_for(parent, lambda: bool(condition()), 60)
+        app_module.wait_for(parent, lambda: bool(condition()), 300)
 
     def rest(self, parent: QObject, seconds: float = 0.1) -> None:
         end = time.monotonic() + seconds
