@@ -1,14 +1,18 @@
 """Keywords and UCS fields written into audio files: into a copy, proven to hold the same sound, that replaces the file.
 
 The copy lies beside the original under a name that no scan takes for sound. It is compared with the original, flushed
-to the disk and renamed: a crash at any point leaves the original or the finished file, never half of one.
+to the disk and renamed: a crash at any point leaves the original or the finished file, never half of one. What a crash
+leaves of a copy goes when tags are next written in the same folder, a day later or more.
 """
 
 import contextlib
 import hashlib
 import os
+import re
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -34,6 +38,8 @@ from soundsearch.audio.metadata import (
 from soundsearch.errors import DecodeError
 
 KEYWORDS = "KEYWORDS"
+LEFT_S = 24 * 3600.0  # a copy that nobody has touched for so long is no longer being written
+_COPY_NAME = re.compile(r"\.soundsearch-([a-z0-9_]{8}|[0-9]+\.bak)\.part")  # as `_copy_beside` and `_keep` call theirs
 _UNCHANGED = "It was left as it is."
 # Names that programs give the UCS fields in the ASWG part of iXML; ours are those of its USER part.
 _ASWG = {"CATID": "catId", "CATEGORY": "category", "SUBCATEGORY": "subCategory", "FXNAME": "fxName",
@@ -84,6 +90,29 @@ def write_tags(
         raise DecodeError(f"tags cannot be written: {(err.strerror or str(err)).lower()}", _UNCHANGED) from err
     except mutagen.MutagenError as err:
         raise DecodeError("its tags are damaged, so none can be added", "Repair or re-export it first.") from err
+
+
+def remove_leftovers(folder: Path, now: float | None = None) -> int:
+    """Remove what killed programs left of their copies in a folder more than a day ago; returns how many there were.
+
+    Only ordinary files of exactly our names go. Their age is that of the last change of any kind, which no program can
+    set back, as it can the time of modification.
+
+    Args:
+        folder: One that cannot be read is left alone.
+        now: Seconds since 1970, default the time of now.
+    """
+    removed = 0
+    now = time.time() if now is None else now
+    with contextlib.suppress(OSError):
+        for path in folder.glob(".soundsearch-*.part"):
+            with contextlib.suppress(OSError):  # somebody else's, or gone already
+                status = path.lstat()
+                is_ours = _COPY_NAME.fullmatch(path.name) and stat.S_ISREG(status.st_mode)
+                if is_ours and now - status.st_ctime > LEFT_S:
+                    path.unlink()
+                    removed += 1
+    return removed
 
 
 @contextlib.contextmanager

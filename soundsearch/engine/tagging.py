@@ -8,11 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 
 import numpy as np
 
 from soundsearch.audio.metadata import UcsFields, read_tags
-from soundsearch.audio.tag_writing import write_tags
+from soundsearch.audio.tag_writing import remove_leftovers, write_tags
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.catalogue.tags import TagDecision, TaggedClip
 from soundsearch.engine.active import ActiveModel
@@ -194,12 +195,13 @@ class Tagging:
         """
         by_name = {label.name: label for label in load_labels(label_set)}
         failed: list[Failure] = []
+        tidied: set[Path] = set()
         clips = self._catalogue.tags.clips((), list(accepted))
         for done, clip in enumerate(clips):
             labels = accepted[clip.clip_id]
             ucs = next((ucs_fields(by_name[name]) for name in labels if name in by_name and by_name[name].id), None)
             try:
-                for _ in self._write_one(clip, labels, ucs, backup):
+                for _ in self._write_one(clip, labels, ucs, backup, tidied):
                     yield Progress("write", done, len(clips), detail=clip.path)
             except DecodeError as err:
                 failed.append(Failure(clip.path, f"{err.message}. {err.hint}".strip()))
@@ -207,14 +209,21 @@ class Tagging:
         return WriteReport(len(clips) - len(failed), tuple(failed))
 
     def _write_one(
-        self, clip: TaggedClip, labels: Sequence[str], ucs: UcsFields | None, backup: bool
+        self, clip: TaggedClip, labels: Sequence[str], ucs: UcsFields | None, backup: bool, tidied: set[Path]
     ) -> Generator[None, None, None]:
-        """Decoding and copying go on in a thread; the catalogue is told, in this one, before the file is replaced."""
+        """Decoding and copying go on in a thread; the catalogue is told, in this one, before the file is replaced.
+
+        What a kill left in a folder is removed when its first file is written; `tidied` then has the folder.
+        """
         gate = _Gate()
         future: Future[os.stat_result] = Future()
+        folder = Path(clip.path).resolve().parent  # of what a link points at
 
         def work() -> None:
             try:
+                if folder not in tidied:
+                    tidied.add(folder)
+                    remove_leftovers(folder)
                 future.set_result(write_tags(clip.path, labels, ucs=ucs, backup=backup, before_rename=gate.arrive))
             except BaseException as err:  # handed to who waits
                 future.set_exception(err)

@@ -1,6 +1,7 @@
 """What files say about themselves: read from every place; written so that others read it, the sound untouched."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from soundsearch.audio.metadata import (
     split_labels,
     unique_labels,
 )
-from soundsearch.audio.tag_writing import write_tags
+from soundsearch.audio.tag_writing import remove_leftovers, write_tags
 from soundsearch.errors import DecodeError
 
 LABELS = st.lists(st.text(max_size=30), max_size=6)
@@ -280,6 +281,22 @@ def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
         np.testing.assert_array_equal(decode(str(path)).samples, samples)
     for part in tmp_path.iterdir():  # what a kill leaves is not taken for sound
         assert part == path or not is_audio_name(part.name)
+
+
+def test_what_a_kill_leaves_goes_after_a_day_and_nothing_else(tmp_path: Path) -> None:
+    left = [tmp_path / ".soundsearch-ab3_xy9z.part", tmp_path / ".soundsearch-4711.bak.part"]
+    others = [tmp_path / name for name in (".soundsearch-notes.txt", ".soundsearch-mine and mine.part", "kick.part")]
+    for path in left + others:
+        path.write_bytes(b"half a sound")
+        os.utime(path, (0, 0))  # dated as old as a kept original may be, whose copy is being made
+    folder = tmp_path / ".soundsearch-folder00.part"
+    folder.mkdir()
+    (tmp_path / ".soundsearch-linked00.part").symlink_to(others[2])
+    assert remove_leftovers(tmp_path) == 0  # they may be somebody's who is writing now
+    assert remove_leftovers(tmp_path, time.time() + 25 * 3600) == 2
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others) and folder.is_dir()
+    assert remove_leftovers(tmp_path / "nowhere") == 0
 
 
 def test_the_original_is_kept_where_that_is_wished(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from soundsearch.audio import tag_writing
 from soundsearch.audio.metadata import UcsFields, read_tags
 from soundsearch.engine.service import Engine
 from soundsearch.errors import CatalogueError
@@ -146,6 +147,19 @@ def test_a_job_that_is_stopped_leaves_the_file_as_it_was(tagged: Engine) -> None
     now = Path(clip.path).read_bytes()
     assert now == before or read_tags(clip.path).labels == ("rain",)
     assert not list(Path(clip.path).parent.glob(".soundsearch*"))
+
+
+def test_writing_removes_what_an_earlier_kill_left_in_the_folder(
+    tagged: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = next(clip for clip in propose(tagged).clips if clip.path.endswith(".wav"))
+    left = Path(clip.path).with_name(".soundsearch-abcdefgh.part")
+    left.write_bytes(b"half a sound")
+    drive(tagged.tagging.write(SET, {clip.clip_id: ["rain"]}))
+    assert left.exists()  # of today: it may be being written
+    monkeypatch.setattr(tag_writing, "LEFT_S", -1.0)
+    drive(tagged.tagging.write(SET, {clip.clip_id: ["wind"]}))
+    assert not left.exists()
 
 
 def test_a_file_that_cannot_be_written_is_named_and_the_others_are_done(tagged: Engine) -> None:
