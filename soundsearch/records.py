@@ -360,6 +360,7 @@ class ClipDetails:
     tags: tuple[Tag, ...] = ()
     collections: tuple[str, ...] = ()
     similar: tuple[Clip, ...] = ()  # most similar first, without copies of it
+    ucs_name: str = ""  # what it would be called by UCS; "" where no tag says its category
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Settings:
     pooled_limit_mb: int = 4000  # cache by which personal models hear a library in seconds; 0 keeps none
     moments: bool = False  # scans also embed windows of long clips, so that they answer with the moment that matched
     pause_on_battery: bool = False  # scans rest while the computer runs on its battery
+    ucs_creator: str = ""  # CreatorID in file names by the Universal Category System
+    ucs_source: str = ""  # SourceID in them: a library or a show
     theme: str = "system"  # system, dark or light
     auto_play: bool = True  # a selected row plays at once
     volume_db: float = 0.0  # playback volume

@@ -367,6 +367,7 @@ def test_tags_are_proposed_stored_written_into_files_and_exported(run: Run, libr
     table = list(csv.DictReader(io.StringIO(run("export")[1])))
     assert [row["path"] for row in table] == [clip["path"] for clip in exported]
     assert "rain (file)" in table[0]["tags"]
+    assert table[0]["ucs_name"] == ""  # "rain" alone is a category, and no CatID
     assert json.loads(run("scan", below, "--json")[1])["changed"] == 0
     code, _, err = run("tag", library / "nowhere", "--labels", "rain")
     assert code == 1 and "no such folder" in err

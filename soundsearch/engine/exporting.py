@@ -2,29 +2,36 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from soundsearch.catalogue.store import Catalogue
-from soundsearch.records import ClipState
+from soundsearch.records import ClipState, Tag
 
 BATCH = 500  # clips read at once
 COLUMNS = (
     "path", "root", "state", "offline", "reason", "duration_s", "sample_rate", "channels", "format", "size_bytes",
     "modified_ns", "tags", "favourite", "rating", "colour", "collections", "loudness_lufs", "peak_db", "brightness_hz",
-    "tempo_bpm", "key", "kind",
+    "tempo_bpm", "key", "kind", "ucs_name",
 )  # fmt: skip
 
 
-def exported(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
-    """Yield every clip by path: COLUMNS, with tags as `{label, source, score}` and collections as names."""
+def exported(catalogue: Catalogue, name_by_ucs: Callable[[str, Sequence[Tag]], str]) -> Iterator[dict[str, Any]]:
+    """Yield every clip by path: COLUMNS, with tags as `{label, source, score}` and collections as names.
+
+    Args:
+        catalogue: The library.
+        name_by_ucs: What a clip of that path with these tags would be called by UCS.
+    """
     ids = catalogue.tags.all_clips()
     for start in range(0, len(ids), BATCH):
         for clip in catalogue.clips(ids[start : start + BATCH]):
             row = asdict(clip)
             row["state"] = ClipState(clip.state).value
-            row["tags"] = [asdict(tag) for tag in catalogue.organiser.tags_of(clip.id)]
+            tags = catalogue.organiser.tags_of(clip.id)
+            row["tags"] = [asdict(tag) for tag in tags]
+            row["ucs_name"] = name_by_ucs(clip.path, tags)
             row["collections"] = list(catalogue.organiser.collections_of(clip.id))
             yield {name: row[name] for name in COLUMNS}
 

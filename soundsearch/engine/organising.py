@@ -1,7 +1,7 @@
 """Organising: what people say about clips, what there is to know of one, and clips that are not where they were."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,10 @@ import numpy as np
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.active import ActiveModel
 from soundsearch.engine.listing import mount_point
+from soundsearch.engine.ucs import ucs_name
 from soundsearch.errors import CatalogueError
-from soundsearch.records import Clip, ClipDetails, Collection, Organised, OrganisingAction, SavedSearch, TagCount
+from soundsearch.records import Clip, ClipDetails, Collection, Organised, OrganisingAction, SavedSearch, Tag, TagCount
+from soundsearch.settings import Settings
 
 SIMILAR = 6  # clips that the details of one show
 MAX_MISSING = 10_000  # that are listed at once
@@ -25,10 +27,13 @@ class Organising:
     who asks in between is to be answered. Only one of them may be under way.
     """
 
-    def __init__(self, catalogue: Catalogue, answering: Callable[[], ActiveModel]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, answering: Callable[[], ActiveModel], settings: Callable[[], Settings]
+    ) -> None:
         """Work on a catalogue; `answering` gives the model that searches are answered with."""
         self._catalogue = catalogue
         self._answering = answering
+        self._settings = settings
 
     def act(self, action: OrganisingAction) -> Generator[None, None, Organised]:
         """Do something that can be taken back in this session.
@@ -64,9 +69,19 @@ class Organising:
         if not clips:
             return None
         organiser = self._catalogue.organiser
+        tags = organiser.tags_of(clip_id)
         return ClipDetails(
-            clips[0], organiser.tags_of(clip_id), organiser.collections_of(clip_id), tuple(self._similar(clip_id))
+            clips[0],
+            tags,
+            organiser.collections_of(clip_id),
+            tuple(self._similar(clip_id)),
+            self.name_by_ucs(clips[0].path, tags),
         )
+
+    def name_by_ucs(self, path: str, tags: Sequence[Tag]) -> str:
+        """What a clip of that path with these tags would be called by UCS; "" if nothing says its category."""
+        chosen = self._settings()
+        return ucs_name(path, tags, chosen.ucs_creator, chosen.ucs_source)
 
     def missing(self) -> tuple[Clip, ...]:
         """Clips that vanished, by name; at most MAX_MISSING of them."""

@@ -91,7 +91,7 @@ class Engine:
         self._precision = precision or self.settings.precision
         self._asked_for = model
         self._catalogue = Catalogue(places.catalogue)
-        self.organising = Organising(self._catalogue, lambda: self.answering)
+        self.organising = Organising(self._catalogue, lambda: self.answering, lambda: self.settings)
         self.tagging = Tagging(self._catalogue, lambda: self.answering)
         self._pooled = PooledStore(places.pooled, self.settings.pooled_limit_mb * 1_000_000)
         self._chosen: ActiveModel | None = None
@@ -339,7 +339,7 @@ class Engine:
 
     def exported(self) -> Iterator[dict[str, Any]]:
         """Every clip with all that is known of it, by path."""
-        return exported(self._catalogue)
+        return exported(self._catalogue, self.organising.name_by_ucs)
 
     # -- searching
 

@@ -63,6 +63,11 @@ class ClipCommands(QObject):
             QGuiApplication.clipboard().setText("\n".join(display_name(clip.path) for clip in clips))
             self._line.tell("Copied the path" if len(clips) == 1 else f"Copied {len(clips):,} paths")
 
+    def copy_name(self, name: str) -> None:
+        """Put a file name on the clipboard."""
+        QGuiApplication.clipboard().setText(name)
+        self._line.tell("Copied the UCS name")
+
     def propose_tags(self) -> None:
         """Let the model propose tags for the selection."""
         ids = self._results.selected_ids()

@@ -42,6 +42,7 @@ class DetailsPanel(QFrame):
         tag_added, tag_removed (str)
         collection_chosen (str): Its clips should be shown.
         similar_chosen (Clip): It should be heard.
+        name_wanted (str): This file name should go to the clipboard.
     """
 
     favourite_toggled = Signal()
@@ -51,6 +52,7 @@ class DetailsPanel(QFrame):
     tag_removed = Signal(str)
     collection_chosen = Signal(str)
     similar_chosen = Signal(object)
+    name_wanted = Signal(str)
 
     def __init__(self, bridge: EngineBridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +85,9 @@ class DetailsPanel(QFrame):
         self.tag_field.setAccessibleName("Add a tag")
         self.tag_field.setMaxLength(MAX_NAME)
         self.tag_field.returnPressed.connect(self._add_tag)
+        self.ucs_name = PanelRow(theme, "copy")
+        self.ucs_name.setCheckable(False)
+        self.ucs_name.clicked.connect(lambda: self.name_wanted.emit(self.ucs_name.text()))
         self._facts = QGridLayout()
         self._fact_labels: list[tuple[QLabel, QLabel]] = []  # kept: making them anew is felt under the arrow keys
         self.tags_section = Section("Tags", theme)
@@ -121,6 +126,7 @@ class DetailsPanel(QFrame):
         if other:
             self._show_tags(tuple(Tag(tag, "") for tag in clip.tags))
             self._show_rest((), ())
+            self._show_ucs_name("")
         self.refresh()
 
     def show_nothing(self) -> None:
@@ -156,6 +162,7 @@ class DetailsPanel(QFrame):
             self._show_known(details.clip)
             self._show_tags(details.tags)
             self._show_rest(details.collections, details.similar)
+            self._show_ucs_name(details.ucs_name)
 
     def _show_known(self, clip: Clip) -> None:
         self._clip = clip
@@ -201,6 +208,12 @@ class DetailsPanel(QFrame):
                 chip.clicked.connect(partial(self.tag_removed.emit, tag.label))
             self._tag_flow.addWidget(chip)
             chip.show()
+
+    def _show_ucs_name(self, name: str) -> None:
+        if name:
+            self.ucs_name.show_line(name, tip=f"Copy the name by the Universal Category System\n{display_name(name)}")
+            self.ucs_name.setAccessibleName(f"Copy the UCS name {self.ucs_name.text()}")
+        self.ucs_name.setVisible(bool(name))
 
     def _show_rest(self, collections: tuple[str, ...], similar: tuple[Clip, ...]) -> None:
         if (collections, similar) == self._shown_rest:
@@ -281,6 +294,7 @@ class DetailsPanel(QFrame):
                 section.rows.addWidget(inside)
         self.tags_section.rows.setSpacing(6)
         self.tags_section.rows.addWidget(self.tag_field)
+        self.tags_section.rows.addWidget(self.ucs_name)
         self._facts.setColumnStretch(1, 1)
         self._facts.setVerticalSpacing(2)
         self.facts_section.rows.addLayout(self._facts)

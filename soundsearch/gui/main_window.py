@@ -142,6 +142,7 @@ class MainWindow(QMainWindow):
         self.dialogs.power.told.connect(self.status_line.tell)
         self.player.errands.failed.connect(lambda error: self.status_line.tell(str(error)))
         self.listening.told.connect(self.status_line.tell)
+        self.details.name_wanted.connect(self.clip_commands.copy_name)
         center.add_requested.connect(self.add_folder)
         center.search_bar.record_requested.connect(self.recording.toggle)
         self.recording.began.connect(self._audition.stop)

@@ -10,6 +10,7 @@ import numpy as np
 
 from soundsearch.audio.peaks import Peaks
 from soundsearch.engine import messages as m
+from soundsearch.engine.ucs import ucs_name
 from soundsearch.errors import EngineLostError
 from soundsearch.records import (
     ChangeCollection,
@@ -233,7 +234,8 @@ class FakeEngine:
             return None
         tags = (Tag(clip.folder, "folder"), *(Tag(label, "user") for label in clip.tags), Tag("drums", "auto", 0.8))
         named = tuple(name for name, ids in self.collections.items() if clip_id in ids)
-        return ClipDetails(clip, tags, named, tuple(c for c in self.clips.values() if c.id != clip_id)[:4])
+        similar = tuple(c for c in self.clips.values() if c.id != clip_id)[:4]
+        return ClipDetails(clip, tags, named, similar, ucs_name(clip.path, tags))
 
     def map(self) -> LibraryMap:
         """A spiral, on which neighbours in the list are neighbours."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton
 
 from soundsearch.catalogue.query import parse_parts
@@ -383,6 +383,21 @@ def test_details_say_everything_and_what_is_changed_there_is_changed(
     (collection,) = [row for row in details.collections_section.findChildren(PanelRow) if row.isVisible()]
     collection.click()
     assert window.center.search_bar.draft.parts == ("in:Drums",)
+
+
+def test_the_name_by_ucs_is_copied_from_the_details(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    engine.clips[0] = made_up_clip(0, tags=("doors wood",))
+    window = open_window(engine, (1400, 800))
+    details, rows = window.details, window.center.model.rows_of
+    window.center.results.selectRow(int(rows(np.array([0]))[0]))
+    qtbot.waitUntil(details.ucs_name.isVisible)
+    qtbot.mouseClick(details.ucs_name, Qt.MouseButton.LeftButton)
+    stem, extension = engine.clips[0].name.rsplit(".", 1)
+    copied = QGuiApplication.clipboard().text()
+    assert copied == f"DOORWood_{stem.replace('_', ' ')}_NONE_NONE.{extension}"
+    assert "Copied the UCS name" in window.status_line.clips.text()
+    window.center.results.selectRow(int(rows(np.array([1]))[0]))
+    qtbot.waitUntil(lambda: not details.ucs_name.isVisible())  # nothing says its category
 
 
 def test_a_similar_clip_is_heard_from_the_details(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
