@@ -2,12 +2,10 @@
 
 import argparse
 import errno
-import json
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +22,10 @@ from soundsearch.records import (
     FloatArray,
     Hit,
     LibraryStatus,
-    Progress,
     TagProposals,
 )
 from soundsearch.settings import Places
+from soundsearch.terminal import drive, duration, print_json, say, shown
 
 if TYPE_CHECKING:
     from soundsearch.engine.service import Engine
@@ -72,13 +70,13 @@ def main(argv: Sequence[str] | None = None, open_window: OpenWindow | None = Non
             sys.stdout.flush()
         return code
     except QueryError as err:
-        _say(f"{err.message}\n{err.hint}" if err.hint else err.message)
+        say(f"{err.message}\n{err.hint}" if err.hint else err.message)
         return USAGE
     except SoundSearchError as err:
-        _say(f"{err.message}\n{err.hint}" if err.hint else err.message)
+        say(f"{err.message}\n{err.hint}" if err.hint else err.message)
         return FAILED
     except (KeyboardInterrupt, Cancelled):
-        _say("Stopped.")
+        say("Stopped.")
         return STOPPED
     except BrokenPipeError:  # `soundsearch search … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -87,7 +85,7 @@ def main(argv: Sequence[str] | None = None, open_window: OpenWindow | None = Non
         if err.errno != errno.ENOSPC:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _say("The output cannot be written: the disk is full.\nMake room, or write it elsewhere.")
+        say("The output cannot be written: the disk is full.\nMake room, or write it elsewhere.")
         return FAILED
 
 
@@ -195,19 +193,19 @@ def _engine(options: argparse.Namespace, places: Places, precision: str | None =
 
 def _scan(options: argparse.Namespace, places: Places) -> int:
     engine = _engine(options, places)
-    report = _drive(engine.scan(options.roots, options.workers, options.moments), options)
+    report = drive(engine.scan(options.roots, options.workers, options.moments), options.quiet)
     numbers = {
         name: getattr(report, name)
         for name in ("found", "added", "changed", "unchanged", "moved", "missing", "removed")
     }
     failed = [{"path": failure.path, "reason": failure.reason} for failure in report.failed]
     for root in report.offline:
-        _say(f"{_shown(root)} cannot be reached: its clips stay listed and come back with it.")
+        say(f"{shown(root)} cannot be reached: its clips stay listed and come back with it.")
     if options.json:
-        _print_json({**numbers, "failed": failed, "embedded": report.embedded, "seconds": round(report.seconds, 3)})
+        print_json({**numbers, "failed": failed, "embedded": report.embedded, "seconds": round(report.seconds, 3)})
         return DONE
     for failure in report.failed:
-        print(f"cannot read {_shown(failure.path)}: {failure.reason}")
+        print(f"cannot read {shown(failure.path)}: {failure.reason}")
     counts = ", ".join(f"{count} {name}" for name, count in numbers.items() if count or name == "found")
     print(f"{counts}, {len(failed)} failed, {report.embedded} embedded in {report.seconds:.1f} s")
     return DONE
@@ -228,13 +226,13 @@ def _search(options: argparse.Namespace, places: Places) -> int:
     engine = _engine(options, places)
     hits = engine.search(query, options.limit)
     if options.json:
-        _print_json([_hit_json(hit) for hit in hits])
+        print_json([_hit_json(hit) for hit in hits])
         return DONE
     for hit in hits:
         strength = hit.strength.name.lower() if hit.strength else ""
-        print(f"{hit.rank:3}  {strength:6} {_duration(hit.clip.duration_s):>8}  {_shown(hit.clip.path)}")
+        print(f"{hit.rank:3}  {strength:6} {duration(hit.clip.duration_s):>8}  {shown(hit.clip.path)}")
     if not hits:
-        _say(_why_nothing(engine.status()))
+        say(_why_nothing(engine.status()))
     return DONE
 
 
@@ -262,16 +260,16 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
 
 def _duplicates(options: argparse.Namespace, places: Places) -> int:
     engine = _engine(options, places)
-    groups = _drive(engine.find_duplicates(options.near), options)
+    groups = drive(engine.find_duplicates(options.near), options.quiet)
     found = [(group, engine.clips(group.clip_ids)) for group in groups]
     if options.json:
-        _print_json([_duplicates_object(group, clips) for group, clips in found])
+        print_json([_duplicates_object(group, clips) for group, clips in found])
         return DONE
     for group, clips in found:
         print(f"{len(clips)} {group.kind} copies")
         for clip in clips:
             mark = "keep" if clip is clips[0] else "    "
-            print(f"  {mark}  {_shown(clip.path)}  ({clip.format}, {clip.sample_rate} Hz, {clip.duration_s:.2f} s)")
+            print(f"  {mark}  {shown(clip.path)}  ({clip.format}, {clip.sample_rate} Hz, {clip.duration_s:.2f} s)")
     if not groups:
         print("There are no duplicates.")
     return DONE
@@ -300,10 +298,10 @@ def _duplicates_object(group: DuplicateGroup, clips: Sequence[Clip]) -> dict[str
 def _tag(options: argparse.Namespace, places: Places) -> int:
     engine = _engine(options, places)
     if unknown := engine.unknown_folders(options.roots):
-        _say(f"Scanning {', '.join(map(_shown, unknown))} first.")
-        _drive(engine.scan(unknown), options)
+        say(f"Scanning {', '.join(map(shown, unknown))} first.")
+        drive(engine.scan(unknown), options.quiet)
     steps = engine.tagging.propose(options.labels, options.roots, bar=options.bar, for_review=False)
-    proposals: TagProposals = _drive(steps, options)
+    proposals: TagProposals = drive(steps, options.quiet)
     accepted = {clip.clip_id: [(tag.label, tag.score) for tag in clip.tags if tag.accepted] for clip in proposals.clips}
     if options.apply or options.write_files:
         for _ in engine.tagging.apply(options.labels, list(accepted.items())):
@@ -311,11 +309,11 @@ def _tag(options: argparse.Namespace, places: Places) -> int:
     failed: tuple[Failure, ...] = ()
     if options.write_files:
         labels = {clip: [label for label, _ in found] for clip, found in accepted.items() if found}
-        failed = _drive(engine.tagging.write(options.labels, labels, options.backup), options).failed
+        failed = drive(engine.tagging.write(options.labels, labels, options.backup), options.quiet).failed
     for failure in failed:
-        _say(f"Cannot write into {_shown(failure.path)}: {failure.reason}")
+        say(f"Cannot write into {shown(failure.path)}: {failure.reason}")
     if options.json:
-        _print_json([{"path": clip.path, "tags": [asdict(tag) for tag in clip.tags]} for clip in proposals.clips])
+        print_json([{"path": clip.path, "tags": [asdict(tag) for tag in clip.tags]} for clip in proposals.clips])
     else:
         _print_proposals(proposals)
     return FAILED if failed else DONE
@@ -324,7 +322,7 @@ def _tag(options: argparse.Namespace, places: Places) -> int:
 def _print_proposals(proposals: TagProposals) -> None:
     for clip in proposals.clips:
         words = ", ".join(f"{tag.label} {tag.score:.2f}" for tag in clip.tags if tag.accepted)
-        print(f"{_shown(clip.path)}: {words or '-'}")
+        print(f"{shown(clip.path)}: {words or '-'}")
     about = ", ".join(f"{label} ({clips} of {len(proposals.clips)})" for label, clips in proposals.summary)
     print(f"In common: {about or 'nothing'}")
 
@@ -337,7 +335,7 @@ def _export(options: argparse.Namespace, places: Places) -> int:
         for line in as_csv(clips):
             print(line, end="")
     else:
-        _print_json(list(clips))
+        print_json(list(clips))
     return DONE
 
 
@@ -353,7 +351,7 @@ def _embed(options: argparse.Namespace, places: Places) -> int:
     )
     _write_array(Path(options.out), rows)
     if options.json:
-        _print_json({"shape": list(rows.shape), "model": engine.chosen.name})
+        print_json({"shape": list(rows.shape), "model": engine.chosen.name})
     else:
         print(f"{rows.shape[0]} embeddings of {rows.shape[1]} numbers in {options.out}")
     return DONE
@@ -378,7 +376,7 @@ def _models(options: argparse.Namespace, places: Places) -> int:
     if options.action == "list":
         infos = engine.list_models()
         if options.json:
-            _print_json([asdict(info) for info in infos])
+            print_json([asdict(info) for info in infos])
             return DONE
         for info in infos:
             state = "active" if info.active else "installed" if info.installed else f"{info.size_bytes / 1e6:.0f} MB"
@@ -388,12 +386,12 @@ def _models(options: argparse.Namespace, places: Places) -> int:
     if options.action == "remove":
         engine.remove_model(options.name)
         if options.json:
-            _print_json({"removed": options.name})
+            print_json({"removed": options.name})
         else:
             print(f"{options.name} is removed.")
         return DONE
     if options.action == "download":
-        _drive(engine.download_model(options.name), options)
+        drive(engine.download_model(options.name), options.quiet)
         info = engine.model_info(options.name)
         text = f"{info.title} is installed. Use it with: soundsearch models use {info.name}"
     elif options.action in ("use", "back"):
@@ -404,7 +402,7 @@ def _models(options: argparse.Namespace, places: Places) -> int:
         info = engine.model_info(options.name)
         text = f"{bundle.title} is fine."
     if options.json:
-        _print_json(asdict(info))
+        print_json(asdict(info))
     else:
         print(text)
     return DONE
@@ -413,7 +411,7 @@ def _models(options: argparse.Namespace, places: Places) -> int:
 def _status(options: argparse.Namespace, places: Places) -> int:
     status = _engine(options, places).status()
     if options.json:
-        _print_json(
+        print_json(
             {
                 "clips": status.clips,
                 "embedded": status.embedded,
@@ -430,7 +428,7 @@ def _status(options: argparse.Namespace, places: Places) -> int:
         )
         return DONE
     for root in status.roots:
-        print(f"{root.clips:8} clips  {_shown(root.path)}{'' if root.online else '  (offline)'}")
+        print(f"{root.clips:8} clips  {shown(root.path)}{'' if root.online else '  (offline)'}")
     print(
         f"{status.clips:8} clips, {status.embedded} embedded with {status.model}, {status.failed} failed, "
         f"{status.missing} missing; catalogue {status.catalogue_bytes / 1e6:.1f} MB, "
@@ -445,17 +443,17 @@ def _verify(options: argparse.Namespace, places: Places) -> int:
         problems = engine.verify(options.repair)
     except CatalogueError as err:
         if options.json:
-            _print_json({"ok": False, "problems": [err.message]})
+            print_json({"ok": False, "problems": [err.message]})
         raise
     left = engine.verify() if problems and options.repair else problems
     if options.json:
-        _print_json({"ok": not left, "problems": problems})
+        print_json({"ok": not left, "problems": problems})
     else:
         for problem in problems:
             print(problem)
         print("Everything is in order." if not problems else "Repaired." if not left else "Not in order.")
     if left and not options.repair:
-        _say("Run soundsearch verify --repair to rebuild what can be rebuilt.")
+        say("Run soundsearch verify --repair to rebuild what can be rebuilt.")
     return FAILED if left else DONE
 
 
@@ -464,7 +462,7 @@ def _doctor(options: argparse.Namespace, places: Places) -> int:
 
     report = examine(places, options.device or "auto")
     if options.json:
-        _print_json(report)
+        print_json(report)
         return DONE
     for part, values in report.items():
         print(part)
@@ -485,91 +483,3 @@ def _example(text: str) -> Example:
     if end <= start:
         raise QueryError(f"The part {region['start']}-{region['end']} of {region['path']} is empty.", "Swap the times.")
     return Example(region["path"], start, end)
-
-
-def _drive(steps: Generator[Progress, None, Any] | Any, options: argparse.Namespace) -> Any:
-    """Run a job to its end with a text bar; returns its result."""
-    bar = _Bar(not options.quiet)
-    try:
-        while True:
-            bar.show(next(steps))
-    except StopIteration as stop:
-        return stop.value
-    finally:
-        steps.close()
-        bar.end()
-
-
-class _Bar:
-    """One line that is drawn over; on something that is not a terminal, a line every few seconds."""
-
-    def __init__(self, is_wanted: bool) -> None:
-        self._is_wanted = is_wanted
-        self._is_terminal = sys.stderr.isatty()
-        self._shown_at = 0.0
-        self._drawn = False
-
-    def show(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if not self._is_wanted or now - self._shown_at < (0.1 if self._is_terminal else 5.0):
-            return
-        self._shown_at = now
-        text = f"{_PHASES.get(progress.phase, progress.phase)} {_amount(progress)}"
-        if progress.rate and progress.total:
-            left = (progress.total - progress.done) / progress.rate
-            text += f", {_duration(left)} left"
-        if self._is_terminal:
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-            self._drawn = True
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        if self._drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-_PHASES = {
-    "list": "listing",
-    "model": "loading the model,",
-    "analyse": "analysing",
-    "measure": "measuring",
-    "moments": "listening to moments,",
-    "duplicates": "looking for copies,",
-    "compare": "comparing",
-    "index": "building the index",
-    "download": "downloading",
-    "check": "checking the model",
-    "labels": "reading the labels,",
-    "background": "hearing everyday sounds,",
-    "tag": "tagging",
-    "write": "writing tags,",
-}
-
-
-def _amount(progress: Progress) -> str:
-    if progress.unit == "bytes":
-        return f"{progress.done / 1e6:.1f} of {progress.total / 1e6:.1f} MB"
-    unit = progress.unit
-    return f"{progress.done:,} of {progress.total:,} {unit}" if progress.total else f"{progress.done:,} {unit}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    if minutes < 60:
-        return f"{int(minutes)}:{rest:04.1f}"
-    return f"{int(minutes // 60)}:{int(minutes % 60):02}:{int(rest):02}"
-
-
-def _shown(path: str) -> str:
-    """A path on one line, whatever it holds."""
-    return "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else repr(c)[1:-1] for c in path)
-
-
-def _print_json(value: Any) -> None:
-    """ASCII only: every path, also one that is not UTF-8, comes back whole from any JSON reader."""
-    print(json.dumps(value, ensure_ascii=True, allow_nan=False))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
