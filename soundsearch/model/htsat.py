@@ -2,8 +2,9 @@
 
 What differs: query, key and value are one product; tokens stay in the order of their windows, so that shifting the
 windows and merging patches is one gather each; position bias and shift mask are one tensor made beforehand; attention
-is the fused kernel; the stretch to 1,024 frames is one fixed matrix; patches are a product instead of a convolution; a
-clip that is not longer than 10 s has one channel and no fusion branch.
+is the fused kernel; weights are packed where the processor gains by it; the stretch to 1,024 frames is a mean of four
+frames with fixed weights; patches are a product instead of a convolution; a clip that is not longer than 10 s has one
+channel and no fusion branch.
 Source: Chen et al., "HTS-AT: A Hierarchical Token-Semantic Audio Transformer" (ICASSP 2022), in the layout of
 transformers 5.23, `modeling_clap.py`, which stays the reference that tests compare with and that is trained.
 """
@@ -14,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from soundsearch.model.packed import is_exact_gelu, packed
 
 MASKED = -100.0  # added to scores across the seams of shifted windows, as in the reference
 
@@ -55,11 +58,9 @@ class QuickHtsat(nn.Module):
         self.register_buffer("mel_scale", scale.detach().clone())
         self.register_buffer("mel_shift", (norm.bias - norm.running_mean * scale).detach().clone())
         self.patch_embed = encoder.patch_embed  # the reference's: for clips with local views
-        self.patches = nn.Linear(self._patch**2, config.patch_embeds_hidden_size)
-        self.patches.weight = nn.Parameter(encoder.patch_embed.proj.weight.detach().flatten(1).to(dtype))
-        self.patches.bias = nn.Parameter(encoder.patch_embed.proj.bias.detach().to(dtype))
-        self.patch_norm = _as(encoder.patch_embed.norm, dtype)
         side, window = config.spec_size // self._patch, int(config.window_size)
+        self.patches = packed(_linear(dtype, encoder.patch_embed.proj), side * side)
+        self.patch_norm = _norm(encoder.patch_embed.norm, dtype)
         stages: list[nn.Module] = []
         order = torch.arange(side * side)  # token of the reference that stands at each place, row by row at first
         for stage in encoder.layers:
@@ -75,7 +76,7 @@ class QuickHtsat(nn.Module):
             if following is not None:
                 order, side = following, side // 2
         self.stages = nn.ModuleList(stages)
-        self.norm = _as(encoder.norm, dtype)
+        self.norm = _norm(encoder.norm, dtype)
         self.requires_grad_(False)
         self.eval()
 
@@ -87,7 +88,8 @@ class QuickHtsat(nn.Module):
             is_longer: Which clips have local views, shape (B, 1); needed with four.
         """
         mel = input_features * self.mel_scale + self.mel_shift
-        mel = _stretch(mel.shape[2], self._width, mel.device) @ mel
+        taps, weights = _stretch(mel.shape[2], self._width, mel.device)
+        mel = (mel[:, :, taps] * weights).sum(dim=3)
         tokens = self._tokens(mel, is_longer)
         for stage in self.stages:
             tokens = stage(tokens)
@@ -137,15 +139,15 @@ class Block(nn.Module):
         super().__init__()
         attention = block.attention.self
         self._heads, self._tokens = attention.num_attention_heads, window * window
-        parts = (attention.query, attention.key, attention.value)
-        self.qkv = nn.Linear(parts[0].in_features, 3 * parts[0].out_features, bias=parts[0].bias is not None)
-        self.qkv.weight = nn.Parameter(torch.cat([part.weight.detach() for part in parts]).to(dtype))
-        if parts[0].bias is not None:
-            self.qkv.bias = nn.Parameter(torch.cat([part.bias.detach() for part in parts]).to(dtype))
-        self.output = _as(block.attention.output.dense, dtype)
-        self.before, self.after = _as(block.layernorm_before, dtype), _as(block.layernorm_after, dtype)
-        self.up, self.down = _as(block.intermediate.dense, dtype), _as(block.output.dense, dtype)
-        self.activation = block.intermediate.intermediate_act_fn
+        self.qkv = packed(_linear(dtype, attention.query, attention.key, attention.value), side * side)
+        self.output = packed(_linear(dtype, block.attention.output.dense), side * side)
+        self.before, self.after = _norm(block.layernorm_before, dtype), _norm(block.layernorm_after, dtype)
+        activation, up = block.intermediate.intermediate_act_fn, _linear(dtype, block.intermediate.dense)
+        if is_exact_gelu(activation):
+            self.up = packed(up, side * side, gelu=True)
+        else:
+            self.up = nn.Sequential(packed(up, side * side), activation)
+        self.down = packed(_linear(dtype, block.output.dense), side * side)
         table = attention.relative_position_bias_table.detach()[attention.relative_position_index.flatten()]
         bias = table.view(self._tokens, self._tokens, -1).permute(2, 0, 1)[None]
         if shift:
@@ -157,8 +159,9 @@ class Block(nn.Module):
         """Map (B, n, channels) to the same shape, in this block's order."""
         if self.gather is not None:
             tokens = tokens.index_select(1, self.gather)
-        tokens = tokens + self._attend(self.before(tokens))
-        return tokens + self.down(self.activation(self.up(self.after(tokens))))  # type: ignore[no-any-return]
+        tokens = self._attend(self.before(tokens)).add_(tokens)
+        mixed: Tensor = self.down(self.up(self.after(tokens)))
+        return mixed.add_(tokens)
 
     def _attend(self, tokens: Tensor) -> Tensor:
         batch, n, channels = tokens.shape
@@ -178,7 +181,8 @@ class Merge(nn.Module):
 
     def __init__(self, merging: Any, gather: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
-        self.norm, self.reduction = _as(merging.norm, dtype), _as(merging.reduction, dtype)
+        self.norm = _norm(merging.norm, dtype)
+        self.reduction = packed(_linear(dtype, merging.reduction), len(gather) // 4)
         self.register_buffer("gather", gather)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -189,29 +193,39 @@ class Merge(nn.Module):
         return merged
 
 
-def _as(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """A linear layer or a normalisation in another precision; the very same one where it has it already."""
-    if all(parameter.dtype == dtype for parameter in module.parameters()):
-        return module
-    if isinstance(module, nn.Linear):
-        copied: nn.Module = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
-    else:
-        assert isinstance(module, nn.LayerNorm)
-        copied = nn.LayerNorm(module.normalized_shape, module.eps)
-    copied.load_state_dict(module.state_dict())
-    return copied.to(next(module.parameters()).device, dtype)
+def _norm(norm: nn.LayerNorm, dtype: torch.dtype) -> nn.LayerNorm:
+    """A normalisation in another precision; the very same one where it has it already."""
+    if norm.weight.dtype == dtype:
+        return norm
+    copied = nn.LayerNorm(norm.normalized_shape, norm.eps)
+    copied.load_state_dict(norm.state_dict())
+    return copied.to(norm.weight.device, dtype)
+
+
+def _linear(dtype: torch.dtype, *layers: Any) -> nn.Linear:
+    """One layer in a precision that gives what several give of the same input, side by side."""
+    weight = torch.cat([layer.weight.flatten(1) for layer in layers]).detach().to(dtype)
+    biases = [layer.bias for layer in layers if layer.bias is not None]
+    joined = nn.Linear(weight.shape[1], weight.shape[0], bias=bool(biases), device="meta")
+    joined.weight = nn.Parameter(weight, requires_grad=False)
+    if biases:
+        joined.bias = nn.Parameter(torch.cat(biases).detach().to(dtype), requires_grad=False)
+    return joined
 
 
 @lru_cache(maxsize=8)
-def _stretch(frames: int, width: int, device: torch.device) -> Tensor:
-    """The bicubic stretch of the reference as a matrix, (width, frames): what it makes of the identity."""
-    if frames == width:
-        return torch.eye(width, device=device)
+def _stretch(frames: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The bicubic stretch of the reference: for each new frame the four old ones it is made of, and their weights.
+
+    Returns:
+        Numbers of frames (width, 4) and weights (width, 4, 1).
+    """
     if frames > width:
         raise ValueError(f"a spectrogram of {frames} frames is longer than the {width} that the tower takes")
-    identity = torch.eye(frames)[None, None]
-    stretched = F.interpolate(identity, (width, frames), mode="bicubic", align_corners=True)
-    return stretched[0, 0].to(device)
+    identity = torch.eye(frames)[None, None]  # what the reference makes of it holds every weight
+    matrix = F.interpolate(identity, (width, frames), mode="bicubic", align_corners=True)[0, 0]
+    taps = matrix.abs().topk(4, dim=1).indices
+    return taps.to(device), matrix.gather(1, taps)[:, :, None].to(device)
 
 
 def _windows(side: int, window: int, shift: int) -> Tensor:

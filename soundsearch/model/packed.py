@@ -1,0 +1,68 @@
+"""Linear layers whose weights lie as the processor's matrix kernels read them: laid out once, not at every call.
+
+torch does this with operators that its own compiler emits and that have no public names. So they are tried before they
+are used: where they are missing, refuse or give other numbers, the plain layer is used, which computes the same.
+"""
+
+import logging
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+log = logging.getLogger(__name__)
+
+
+class PackedLinear(nn.Module):
+    """A linear layer for inference on the CPU, with a GELU behind it if wanted; its weights cannot be read back."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, n_rows: int, *, gelu: bool = False) -> None:
+        """Lay the weights out.
+
+        Args:
+            weight: Shape (n_out, n_in), float32 or bfloat16.
+            bias: Shape (n_out,), of the same type.
+            n_rows: How many rows a call usually brings: the layout is chosen for it, any other number works.
+            gelu: Whether to apply the GELU (with erf) to the result, before it is rounded.
+        """
+        super().__init__()
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), n_rows)
+        self._bias = None if bias is None else bias.detach().clone()
+        self._then = ("gelu", [], "none") if gelu else ("none", [], "")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., n_in) to (..., n_out)."""
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, *self._then)
+        return product
+
+
+def packed(linear: nn.Linear, n_rows: int, *, gelu: bool = False) -> nn.Module:
+    """Return what computes the same as a linear layer, followed by a GELU if wanted, packed where that works."""
+    weight = linear.weight
+    if weight.device.type == "cpu" and can_pack(weight.dtype):
+        return PackedLinear(weight, linear.bias, n_rows, gelu=gelu)
+    return nn.Sequential(linear, nn.GELU()) if gelu else linear
+
+
+@lru_cache
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether packed layers work here and give what plain ones give."""
+    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return False
+    wave = torch.arange(64 * 48).sin().view(64, 48)  # no random numbers: the global generator is the user's
+    x, weight, bias = (part.to(dtype) for part in (wave, wave[:32] / 8, wave[0, :32]))
+    try:
+        found = PackedLinear(weight, bias, len(x), gelu=True)(x)
+    except (RuntimeError, AttributeError, TypeError) as err:  # another version of torch, another processor
+        log.info("weights are not packed: %s", err)
+        return False
+    error = (found.float() - F.gelu(F.linear(x.float(), weight.float(), bias.float()))).abs().max()
+    return bool(error < torch.finfo(dtype).eps * 8)
+
+
+def is_exact_gelu(activation: Any) -> bool:
+    """Whether an activation of transformers is the GELU with erf."""
+    probe = torch.linspace(-4, 4, 65)
+    return bool(torch.equal(activation(probe), F.gelu(probe)))
