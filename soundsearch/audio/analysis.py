@@ -1,4 +1,4 @@
-"""What a clip sounds like in numbers: loudness, peak, brightness, tempo, key, loop or one-shot. NumPy only."""
+"""What a clip sounds like in numbers: loudness, peak, brightness, tempo, key, loop or one-shot. NumPy and SciPy only."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundsearch.audio.decode import blocks
-from soundsearch.audio.mel import FrontEnd, mel_bank
+from soundsearch.audio.mel import FrontEnd, mel_bank, spectra
 from soundsearch.audio.rhythm import onset_strength, rhythm
 from soundsearch.audio.tonality import SURE, Tonality
 from soundsearch.records import FloatArray, Sound
@@ -20,6 +20,7 @@ N_BANDS = 24  # that onsets are looked for in
 CHUNK_FRAMES = 64  # transformed at once
 RHYTHM_S = 120.0  # two minutes are enough to know the tempo
 SILENCE = 1e-9  # power
+LOUDEST = 8.0  # float files may hold more, which tells nothing of how they sound
 ONE_SHOT_S, ONE_SHOT_END_DB, NOTE_S = 8.0, -10.0, 2.0  # docs/analysis.md has how they were chosen
 
 
@@ -70,6 +71,8 @@ class Analyser:
         self._samples += len(samples)
         self._peak = max(self._peak, float(samples.max(initial=0)), -float(samples.min(initial=0)))
         self._digest.update(np.ascontiguousarray(samples).tobytes())
+        if max(samples.max(initial=0), -samples.min(initial=0)) > LOUDEST:
+            samples = np.clip(samples, -LOUDEST, LOUDEST)
         for frames in self._frames.add(samples):
             self._add_spectra(frames)
         if not self._tonality.is_full:
@@ -105,15 +108,20 @@ class Analyser:
 
     def _add_spectra(self, frames: FloatArray) -> None:
         window, weighting, bank = _tables(self._rate, self._size)
-        spectra = np.fft.rfft(np.clip(frames, -8, 8) * window)
-        power = _power(spectra)
+        channels = spectra(frames * window)
+        power = _power(channels)
         self._loud.append((power @ weighting) @ self._channel_weights / (self._size * self._rate))
-        mono = power[:, 0] if power.shape[1] == 1 else _power(sum(np.moveaxis(spectra, 1, 0)) / spectra.shape[1])
-        self._mono.append(mono @ bank)
+        if channels.shape[1] == 1:
+            mono = power[:, 0]
+        elif channels.shape[1] == 2:
+            mono = _power((channels[:, 0] + channels[:, 1]) * np.float32(0.5))
+        else:
+            mono = _power(channels.mean(axis=1))
+        self._mono.append((mono @ bank).astype(np.float64))
 
     def _add_tones(self, frames: FloatArray) -> None:
         window = _tables(self._rate, self._long_size)[0] ** 2
-        self._tonality.add(_power(np.fft.rfft(np.clip(frames[:, 0], -8, 8) * window)))
+        self._tonality.add(_power(spectra(frames[:, 0] * window)))
 
 
 def analyse(samples: FloatArray, sample_rate: int) -> Sound:
@@ -152,15 +160,16 @@ def _is_one_shot(strength: Float64Array, end_db: float, duration_s: float) -> bo
     return int(is_top.sum()) <= 2
 
 
-def _power(spectra: npt.NDArray[np.complex128]) -> Float64Array:
-    result: Float64Array = np.square(spectra.real) + np.square(spectra.imag)
+def _power(transformed: npt.NDArray[np.complex64]) -> FloatArray:
+    result: FloatArray = np.square(transformed.real)
+    result += np.square(transformed.imag)
     result[..., 1:-1] *= 2
     result[..., 0] = 0  # a constant offset is no sound
     return result
 
 
 @lru_cache(maxsize=16)
-def _tables(sample_rate: int, size: int) -> tuple[Float64Array, Float64Array, Float64Array]:
+def _tables(sample_rate: int, size: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Sine window (size,), K weighting of power (bins,), and bank (bins, N_BANDS + 2): bands, total, total times Hz."""
     window = np.sin(np.pi * (np.arange(size) + 0.5) / size)
     hz = np.arange(size // 2 + 1) * sample_rate / size
@@ -168,7 +177,7 @@ def _tables(sample_rate: int, size: int) -> tuple[Float64Array, Float64Array, Fl
         sample_rate, size, size, n_mels=N_BANDS, f_min=30.0, f_max=min(16_000.0, sample_rate / 2), mel="htk"
     )
     bank = np.concatenate([mel_bank(front_end), np.ones((len(hz), 1)), hz[:, None]], axis=1)
-    return window, k_weighting(hz), bank
+    return window.astype(np.float32), k_weighting(hz).astype(np.float32), bank.astype(np.float32)
 
 
 def k_weighting(hz: Float64Array) -> Float64Array:

@@ -227,6 +227,10 @@ def mono(waveform: Waveform) -> FloatArray:
     """Mix to one channel by averaging, shape (n,)."""
     if waveform.samples.shape[1] == 1:
         return waveform.samples[:, 0]
+    if waveform.samples.shape[1] == 2:  # numpy's mean over so short an axis takes ten times as long
+        middle: FloatArray = waveform.samples[:, 0] + waveform.samples[:, 1]
+        middle /= np.float32(2)
+        return middle
     result: FloatArray = waveform.samples.mean(axis=1, dtype=np.float32)
     return result
 

@@ -43,7 +43,10 @@ def int16_step(samples: FloatArray) -> FloatArray:
 
     Source: LAION-AI/CLAP training/data.py, int16_to_float32(float32_to_int16(x)).
     """
-    result: FloatArray = np.trunc(np.clip(samples, -1, 1) * np.float32(32767)) / np.float32(32767)
+    result: FloatArray = np.clip(samples, -1, 1)
+    result *= np.float32(32767)
+    np.trunc(result, out=result)
+    result /= np.float32(32767)
     return result
 
 
@@ -82,7 +85,8 @@ def features(samples: FloatArray, front_end: FrontEnd) -> Features:
         raise ValueError("a clip without samples has no features")
     longer = n_frames(len(samples), front_end) > front_end.max_frames
     if len(samples) <= front_end.max_samples:
-        mel = log_mel(_prepare(_fill(samples, front_end), front_end), front_end)
+        # Level and resolution first: what follows only repeats samples or adds zeros.
+        mel = log_mel(_fill(_prepare(samples, front_end), front_end), front_end)
         return Features(np.repeat(mel[None], 4 if front_end.long == "fusion" else 1, axis=0), longer)
     if front_end.long == "fusion":
         samples = _normalise(samples) if front_end.peak_normalise else samples

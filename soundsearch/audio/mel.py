@@ -134,15 +134,33 @@ def _to_hz(mel: Float64Array, scale: str) -> Float64Array:
 
 
 @lru_cache(maxsize=16)
-def _window(front_end: FrontEnd) -> Float64Array:
-    """Hann window of `window_samples`, centred in n_fft, shape (n_fft,)."""
+def _window(front_end: FrontEnd) -> FloatArray:
+    """Hann window of `window_samples`, centred in n_fft, shape (n_fft,), float32."""
     length = front_end.window_samples
     period = length if front_end.window_periodic else length - 1
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / period)
     window = np.zeros(front_end.n_fft, np.float64)
     start = (front_end.n_fft - length) // 2
     window[start : start + length] = hann
-    return window
+    return window.astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _heard_bins(front_end: FrontEnd) -> slice:
+    """The bins of the transform that any filter of the bank hears: 300 of 513 with the published CLAP front ends."""
+    heard = np.flatnonzero(mel_bank(front_end).any(axis=1))
+    return slice(int(heard[0]), int(heard[-1]) + 1)
+
+
+def spectra(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+    """Transform real frames along the last axis, (..., n) -> (..., n // 2 + 1).
+
+    With scipy: at float32 it takes less than half of numpy's time, and three fifths of numpy's at float64.
+    """
+    from scipy import fft  # an import of a tenth of a second, which the window must not wait for
+
+    transformed: npt.NDArray[np.complex64] = fft.rfft(frames)
+    return transformed
 
 
 def n_frames(n_samples: int, front_end: FrontEnd) -> int:
@@ -153,8 +171,7 @@ def n_frames(n_samples: int, front_end: FrontEnd) -> int:
 def log_mel(samples: FloatArray, front_end: FrontEnd) -> FloatArray:
     """Return the log-mel power spectrogram of a whole waveform, centred and reflected at both ends.
 
-    The transform is in float64, at which numpy is 2.7 times as fast as at float32; bank and logarithm are in float32.
-    The tests compare with a float64 reference (0.01 dB above -40 dB, 1 dB below).
+    Computed in float32; the tests compare with a float64 reference (0.01 dB above -40 dB, 1 dB below).
 
     Args:
         samples: Mono samples at the front end's rate, shape (n_samples,).
@@ -175,7 +192,7 @@ def log_mel_at(
 
     Args:
         samples: The part at hand, which must hold what the frames read.
-        frames: Numbers of frames of the whole.
+        frames: Numbers of frames of the whole, in rising order.
         front_end: As for `log_mel`.
         offset: Number of samples[0] in the whole.
         total: Length of the whole, default where the part ends.
@@ -186,13 +203,14 @@ def log_mel_at(
         total -= 1
     if total <= front_end.n_fft // 2:
         raise ValueError(f"a waveform must be longer than {front_end.n_fft // 2} samples")
-    bank, window = mel_bank(front_end), _window(front_end)
+    window, bins = _window(front_end), _heard_bins(front_end)
+    bank = mel_bank(front_end)[bins]
     mel = np.empty((len(frames), front_end.n_mels), np.float32)
     for start in range(0, len(frames), CHUNK_FRAMES):
         rows = _windows_of(samples, frames[start : start + CHUNK_FRAMES], front_end, offset, total)
-        spectrum = np.fft.rfft(rows * window)
+        spectrum = spectra(rows * window)[:, bins]
         power = np.square(spectrum.real) + np.square(spectrum.imag)
-        mel[start : start + CHUNK_FRAMES] = power.astype(np.float32) @ bank
+        np.matmul(power, bank, out=mel[start : start + len(rows)])
     if front_end.log == "db":
         logarithm = np.float32(10) * np.log10(np.maximum(mel, np.float32(1e-10)))
         np.maximum(logarithm, np.float32(-100), out=logarithm)  # the float32 next to 1e-10 would be -100.00001
@@ -209,7 +227,10 @@ def _windows_of(samples: FloatArray, frames: IntArray, front_end: FrontEnd, offs
     starts = frames * front_end.hop_samples - n_fft // 2
     inside = (starts >= 0) & (starts + n_fft <= total)
     if inside.all():
-        every: FloatArray = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[starts - offset]
+        view = np.lib.stride_tricks.sliding_window_view(samples, n_fft)
+        if frames[-1] - frames[0] == len(frames) - 1:  # neighbours, as frames are sorted: nothing is copied
+            return view[starts[0] - offset : starts[-1] - offset + 1 : front_end.hop_samples]
+        every: FloatArray = view[starts - offset]
         return every
     rows = np.empty((len(frames), n_fft), np.float32)
     if inside.any():

@@ -30,7 +30,7 @@ class PackedLinear(nn.Module):
         super().__init__()
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), n_rows)
         self._bias = None if bias is None else bias.detach().clone()
-        self._then = ("gelu", [], "none") if gelu else ("none", [], "")
+        self._then: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., n_in) to (..., n_out)."""
@@ -49,7 +49,7 @@ def packed(linear: nn.Linear, n_rows: int, *, gelu: bool = False) -> nn.Module:
 @lru_cache
 def can_pack(dtype: torch.dtype) -> bool:
     """Whether packed layers work here and give what plain ones give."""
-    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     wave = torch.arange(64 * 48).sin().view(64, 48)  # no random numbers: the global generator is the user's
     x, weight, bias = (part.to(dtype) for part in (wave, wave[:32] / 8, wave[0, :32]))

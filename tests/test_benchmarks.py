@@ -1,0 +1,47 @@
+"""Each benchmark runs, small, and what it says holds together; how fast things are is not judged here."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import frontend, scanning, tower
+from tests.bundles import tiny
+
+
+def small_tower(_folder: Path) -> tuple[dict[str, Any], str]:
+    result = tower.measure("htsat-nano-fused", 1, 2, 64, apart=False)
+    assert 0 < result["gflop_per_clip"] < 5
+    return result, tower.as_markdown(result)
+
+
+def small_front_end(_folder: Path) -> tuple[dict[str, Any], str]:
+    result = frontend.measure(1, {1.0: 101, 12.0: 2_900})
+    return result, frontend.as_markdown(result)
+
+
+def small_scan(folder: Path) -> tuple[dict[str, Any], str]:
+    model = tiny(folder / "tiny")
+    result = scanning.measure(model, model, folder, 3, 1, apart=False)
+    assert result["mean_s"] > scanning.SHORTEST_S
+    return result, scanning.as_markdown(result)
+
+
+@pytest.mark.parametrize("run", [small_tower, small_front_end, small_scan])
+def test_it_runs_and_gives_numbers(run: Callable[[Path], tuple[dict[str, Any], str]], tmp_path: Path) -> None:
+    result, table = run(tmp_path)
+    assert all(math.isfinite(number) and number > 0 for number in numbers(result) if number is not None)
+    assert json.loads(json.dumps(result)) == result
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert len(rows) > 2
+    assert len({row.count("|") for row in rows}) == 1, "a table has as many cells in each row"
+
+
+def numbers(table: Any) -> list[float]:
+    """The measured ones: all but the load of the machine, which may be 0."""
+    if isinstance(table, dict):
+        return [n for key, value in table.items() if key not in ("machine",) for n in numbers(value)]
+    return [float(table)] if isinstance(table, int | float) else []
