@@ -27,9 +27,8 @@ def race(contestants: Mapping[str, tuple[Any, ...]], rounds: int, *, apart: bool
     Returns:
         The rates of each, round by round.
     """
-    runners: dict[str, Any] = {
-        name: Apart(*task) if apart else task[0](*task[1:]) for name, task in contestants.items()
-    }
+    start = Apart if apart else _here
+    runners: dict[str, Any] = {name: start(*task) for name, task in contestants.items()}
     rates: dict[str, list[float]] = {name: [] for name in runners}
     for turn in range(rounds + 1):
         for name, work in runners.items():
@@ -39,6 +38,10 @@ def race(contestants: Mapping[str, tuple[Any, ...]], rounds: int, *, apart: bool
     for runner in runners.values() if apart else ():
         runner.close()
     return rates
+
+
+def _here(make: Make, *arguments: Any) -> Work:
+    return make(*arguments)
 
 
 class Apart:

@@ -1,4 +1,4 @@
-"""What a clip sounds like in numbers: loudness, peak, brightness, tempo, key, loop or one-shot. NumPy and SciPy only."""
+"""What a clip sounds like in numbers: loudness, peak, brightness, tempo, key, loop or one-shot."""
 
 import hashlib
 from collections.abc import Iterator
