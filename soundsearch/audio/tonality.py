@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from soundsearch.records import FloatArray
+
 Float64Array = npt.NDArray[np.float64]
 
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -42,9 +44,9 @@ class Tonality:
         """Whether more frames would tell nothing new."""
         return self._frames >= MAX_FRAMES
 
-    def add(self, power: Float64Array) -> None:
+    def add(self, power: FloatArray) -> None:
         """Take the power spectra of consecutive frames, (n_frames, n_fft // 2 + 1)."""
-        part = power[:, self._low - 1 : self._high + 1] + 1e-20
+        part = power[:, self._low - 1 : self._high + 1].astype(np.float64) + 1e-20
         inner = part[:, 1:-1]
         is_peak = (inner >= part[:, :-2]) & (inner > part[:, 2:]) & (inner > FLOOR * inner.max(axis=1, keepdims=True))
         frame, at = np.nonzero(is_peak)

