@@ -29,6 +29,8 @@ def race(contestants: Mapping[str, tuple[Any, ...]], rounds: int, *, apart: bool
     """
     start = Apart if apart else _here
     runners: dict[str, Any] = {name: start(*task) for name, task in contestants.items()}
+    for runner in runners.values() if apart else ():
+        runner.wait()
     rates: dict[str, list[float]] = {name: [] for name in runners}
     for turn in range(rounds + 1):
         for name, work in runners.items():
@@ -53,6 +55,9 @@ class Apart:
         self._process = context.Process(target=_serve, args=(theirs, make, arguments), daemon=True)
         self._process.start()
         theirs.close()
+
+    def wait(self) -> None:
+        """Until it is ready; so that several can get ready side by side."""
         self._ours.recv()
 
     def __call__(self) -> float:
