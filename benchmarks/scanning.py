@@ -96,7 +96,7 @@ def make_scan(model: Path, precision: str, folders: Sequence[Path], data: Path) 
                 next(steps)
         except StopIteration as end:
             embedded: int = end.value.embedded
-        engine.search(Query(text="bell"))  # searchable, and not only stored
+        engine.search(Query(texts=("bell",)))  # searchable, and not only stored
         return embedded / (time.perf_counter() - begun)
 
     return work
@@ -119,7 +119,15 @@ def make_tower(model: Path, precision: str, folder: Path, count: int) -> turns.W
 
 
 def measure(
-    full: Path, starter: Path, scratch: Path, clips: int, rounds: int, flac_s: float = 0.0, *, apart: bool = True
+    full: Path,
+    starter: Path,
+    scratch: Path,
+    clips: int,
+    rounds: int,
+    flac_s: float = 0.0,
+    *,
+    rival: bool = True,
+    apart: bool = True,
 ) -> dict[str, Any]:
     """Race over new one-shots, or, with `flac_s`, over `clips` long FLACs in each turn."""
     folders = [scratch / f"{'flacs' if flac_s else 'shots'} {turn}" for turn in range(rounds + 1)]
@@ -130,7 +138,7 @@ def measure(
     result: dict[str, Any] = {"machine": turns.machine(), "rounds": rounds, "clips_in_a_turn": clips}
     result |= {"sound": "flac" if flac_s else "one-shots", "mean_s": sum(writes) / (clips * (rounds + 1))}
     contestants: dict[str, tuple[Any, ...]] = {}
-    if importlib.util.find_spec("librosa"):
+    if rival and importlib.util.find_spec("librosa"):
         contestants[RIVAL] = (make_rival, full, folders, max(1, clips if flac_s else clips // 10))
     models = {"full": (full, "auto"), "full, float32": (full, "float32"), "starter": (starter, "auto")}
     for name, (model, precision) in models.items():
@@ -159,10 +167,10 @@ def as_markdown(result: dict[str, Any]) -> str:
     if RIVAL in result["clips_per_s"]:
         lines.append(f"| {RIVAL} | {turns.shown(result['clips_per_s'][RIVAL], digits=2)} | 1 | | | |")
     for name, share in result["share_of_its_tower"].items():
-        rival = result["times_the_rival"].get(name)
+        times = result["times_the_rival"].get(name)
         cells = (
             turns.shown(result["clips_per_s"][name], digits=2),
-            turns.shown(rival) if rival else "librosa is not there",
+            turns.shown(times) if times else "not there",
             turns.shown({key: 100 * value for key, value in share.items()}, " %", 0),
             turns.shown(result["times_the_full_model"][name], digits=2),
             turns.shown(result["times_real_time"][name], digits=0),
