@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -122,10 +121,6 @@ def missing_packages(screen: bool, tests: bool) -> list[str]:
         packages += [package for program, package in TEST_PROGRAMS.items() if not shutil.which(program)]
         if not any(Path("/usr/lib").glob(PULSE_PLUGIN)):
             packages.append("libasound2-plugins")
-        if not find_compiler():
-            packages.append("g++")
-        if not Path(sysconfig.get_path("include"), "Python.h").exists():
-            packages.append("python3-dev")
     return packages
 
 
@@ -156,9 +151,7 @@ def make_environment() -> None:
 def install(extras: list[str]) -> None:
     """Install the project, unless that was done to its end since the last change of what it asks for."""
     stamp = read_stamp()
-    compiler = find_compiler() or ""
-    fresh = stamp.get("fingerprint") == fingerprint() and set(extras) <= set(stamp["extras"])
-    if fresh and (stamp["has_hnswlib"] or stamp["compiler"] == compiler):
+    if stamp.get("fingerprint") == fingerprint() and set(extras) <= set(stamp["extras"]):
         return
     STAMP.unlink(missing_ok=True)  # an installation that is interrupted is done again
     extras = sorted({*extras, *stamp.get("extras", [])})
@@ -168,12 +161,7 @@ def install(extras: list[str]) -> None:
         pip.append("--quiet")
     if call([*pip, "-e", project(extras)]):
         sys.exit("The installation failed; pip says why above. Run this again: it goes on with what is there.")
-    # Portable machine code: the default is made for this processor alone.
-    has_hnswlib = call([*pip, "-e", project([*extras, "hnsw"])], quiet=True, HNSWLIB_NO_NATIVE="1") == 0
-    if not has_hnswlib:
-        say("hnswlib could not be compiled (it needs a C++ compiler), so search stays exact: slower in huge libraries.")
-    done = {"fingerprint": fingerprint(), "extras": extras, "has_hnswlib": has_hnswlib, "compiler": compiler}
-    STAMP.write_text(json.dumps(done))
+    STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "extras": extras}))
 
 
 def project(extras: list[str]) -> str:
@@ -196,16 +184,11 @@ def read_stamp() -> dict[str, Any]:
         return {}
 
 
-def find_compiler() -> str | None:
-    """Return the path of a C++ compiler."""
-    return next(filter(None, map(shutil.which, ("c++", "g++", "clang++", "cl"))), None)
-
-
-def call(command: Sequence[object], quiet: bool = False, **environment: str) -> int:
+def call(command: Sequence[object], quiet: bool = False) -> int:
     """Run a command in the project's folder and return its exit code."""
     output = subprocess.DEVNULL if quiet else None
     words = [str(word) for word in command]
-    return subprocess.run(words, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output).returncode
+    return subprocess.run(words, cwd=ROOT, stdout=output, stderr=output).returncode
 
 
 def say(text: str) -> None:

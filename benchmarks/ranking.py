@@ -21,7 +21,7 @@ from soundsearch.engine.active import ActiveModel
 from soundsearch.engine.calibration import FAIR, STRONG, scale
 from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.service import Engine
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import FloatArray, Query
 from soundsearch.settings import Places
 

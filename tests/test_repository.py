@@ -86,23 +86,11 @@ def test_a_finished_installation_is_not_done_again_but_an_unfinished_one_is(chec
     broken.unlink()
     go.install(["test"])
     calls = log.read_text().splitlines()
-    assert [call.rpartition(" ")[2] for call in calls] == [f"{checkout}[{e}]" for e in ("test", "test", "test,hnsw")]
+    assert [call.rpartition(" ")[2] for call in calls] == [f"{checkout}[{e}]" for e in ("test", "test")]
     assert all(f"-c {checkout / 'constraints.txt'}" in call for call in calls)
     go.install([])
     go.install(["test"])
     assert log.read_text().splitlines() == calls
-
-
-def test_without_hnswlib_the_installation_goes_on_and_says_so(
-    checkout: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    go = load_go(checkout)
-    go.PYTHON.parent.mkdir(parents=True)
-    go.PYTHON.write_text('#!/bin/sh\ncase "$*" in *hnsw]*) exit 1;; esac\n')
-    go.PYTHON.chmod(0o755)
-    go.install([])
-    assert "search stays exact" in capfd.readouterr().out
-    assert json.loads(go.STAMP.read_text())["has_hnswlib"] is False
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Debian packages are looked for on Linux only")

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("soundsearch", "trainer")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
-HEAVY = {"torch", "transformers", "sqlite3", "hnswlib"}
+HEAVY = {"torch", "transformers", "sqlite3", "numkong", "usearch"}
 
 
 def short(path: Path) -> str:

@@ -35,6 +35,7 @@ __all__ = [
 _LIBSNDFILE = "wav wave bwf rf64 w64 aif aiff aifc aifr flac ogg oga opus mp3 mp2 caf au snd voc iff 8svx svx avr paf"
 _FFMPEG = "m4a m4b m4r aac wma wv tta ac3 eac3 mka webm weba spx ape mpc dsf dff amr"
 SUPPORTED_EXTENSIONS: frozenset[str] = frozenset(f"{_LIBSNDFILE} {_FFMPEG}".split())  # lower case, without dot
+_EXTENSIONS = frozenset(extension.encode() for extension in SUPPORTED_EXTENSIONS)
 LOUDEST = np.float32(1e9)  # float files may hold 1e30: their squares must stay finite in float32
 
 
@@ -55,6 +56,12 @@ def is_audio_name(name: str) -> bool:
     """True for names that a scan should open; not for the `._name` files of macOS nor for what DAWs leave behind."""
     stem, dot, extension = name.rpartition(".")
     return bool(stem and dot) and not name.startswith("._") and extension.lower() in SUPPORTED_EXTENSIONS
+
+
+def is_audio_entry(name: bytes) -> bool:
+    """`is_audio_name` for a name as a folder's listing gives it: a scan asks it of every file."""
+    dot = name.rfind(b".")
+    return dot > 0 and name[dot + 1 :].lower() in _EXTENSIONS and name[:2] != b"._"
 
 
 def probe(path: str) -> AudioInfo:

@@ -96,7 +96,9 @@ def _readable(path: bytes) -> str:
 def place(path: bytes) -> tuple[str, str, str]:
     """The columns words, folder and extension of a path below the root."""
     words = _fold(_readable(path))
-    return words, words.rpartition("/")[0], PurePosixPath(words).suffix.lstrip(".")
+    folder, _, name = words.rpartition("/")
+    stem, _, extension = name.rpartition(".")
+    return words, folder, extension if stem else ""
 
 
 def folder_tags(path: bytes) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ PLACES = {"name": (1.0, Reason.NAME), "folder": (0.7, Reason.FOLDER)}
 TAG_WEIGHT = 0.9
 REASON_FROM = 0.3  # share of the query's words, from which on a place is a reason
 _BORDER = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
+_SEPARATOR = os.sep.encode()
 _WORD = re.compile(r"[^\W_]+")
 # They say nothing about a sound, and in a name less.
 _LITTLE = frozenset(
@@ -71,7 +73,12 @@ def name_words(path: bytes) -> str:
 
 def folder_words(path: bytes) -> str:
     """The words of the folders that a clip lies in."""
-    return words_of(_encodable(os.fsdecode(path).rpartition(os.sep)[0]))
+    return _words_of_folder(path.rpartition(_SEPARATOR)[0])
+
+
+@lru_cache(maxsize=64)  # a listing goes folder by folder
+def _words_of_folder(folder: bytes) -> str:
+    return words_of(_encodable(os.fsdecode(folder)))
 
 
 SQL_FUNCTIONS: dict[str, Callable[[Any], Any]] = {

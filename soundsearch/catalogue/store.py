@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,11 +19,12 @@ from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.overview import Overview
 from soundsearch.catalogue.schema import MIGRATIONS
-from soundsearch.catalogue.sounds import Sounds
+from soundsearch.catalogue.sounds import VERSION, Sounds
 from soundsearch.catalogue.tags import Tags
 from soundsearch.errors import CatalogueError
 from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, Folder, IntArray, Root, Sound
 
+_PORTION = 20_000  # files of a root that are read at one go
 _CHUNK = 500  # ids in one statement; SQLite's own limit is far higher, but parsing time is not free
 
 
@@ -37,6 +38,11 @@ class KnownRoot:
     online: bool
 
 
+# A file as the catalogue last saw it: path, clip id, size in bytes, time in ns, whether it is missing. A bare tuple: a
+# scan asks for all of them, and making objects of them takes as long as reading them.
+KnownRow = tuple[bytes, int, int, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class KnownFile:
     """A file as the catalogue last saw it."""
@@ -44,7 +50,7 @@ class KnownFile:
     clip_id: int
     size_bytes: int
     modified_ns: int
-    state: ClipState
+    is_missing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +164,14 @@ class Catalogue:
         """Note whether a root can be reached: the mount point it is on, or None when it is offline."""
         with self._db.transaction():
             if mount is None:
-                self._db.execute("UPDATE roots SET online = 0 WHERE id = ?", (root_id,))
+                changed = self._db.execute("UPDATE roots SET online = 0 WHERE id = ? AND online", (root_id,)).rowcount
             else:
-                self._db.execute("UPDATE roots SET online = 1, mount = ? WHERE id = ?", (mount, root_id))
-            count(self._db, "changes")
+                changed = self._db.execute(
+                    "UPDATE roots SET online = 1, mount = ?1 WHERE id = ?2 AND NOT (online AND mount = ?1)",
+                    (mount, root_id),
+                ).rowcount
+            if changed:
+                count(self._db, "changes")
 
     def remove_root(self, path: str) -> None:
         """Forget a root and its clips.
@@ -179,10 +189,26 @@ class Catalogue:
 
     def files(self, root_id: int) -> dict[bytes, KnownFile]:
         """Every file of a root as last seen, by its path below the root."""
-        rows = self._db.query(
-            "SELECT path, id, size_bytes, modified_ns, state FROM clips WHERE root_id = ?", (root_id,)
-        )
-        return {path: KnownFile(clip, size, modified, ClipState(state)) for path, clip, size, modified, state in rows}
+        return {
+            path: KnownFile(clip, size, modified, bool(missing))
+            for rows in self.known_rows(root_id)
+            for path, clip, size, modified, missing in rows
+        }
+
+    def known_rows(self, root_id: int) -> Iterator[list[KnownRow]]:
+        """The same in portions that are read within some ten milliseconds; none is empty."""
+        after = -1
+        while True:
+            # The plus keeps SQLite from sorting what it finds by path.
+            rows = self._db.query(
+                "SELECT path, id, size_bytes, modified_ns, state = 'missing' FROM clips"
+                " WHERE +root_id = ? AND id > ? ORDER BY id LIMIT ?",
+                (root_id, after, _PORTION),
+            )
+            if not rows:
+                return
+            yield cast(list[KnownRow], rows)
+            after = rows[-1][1]
 
     def list_files(self, root_id: int, added: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]]) -> None:
         """Note new and changed files, one transaction: their names can be searched, analysis follows."""
@@ -479,6 +505,25 @@ class Catalogue:
         rows = self._db.query(f"SELECT state, count(*) FROM clips {where} GROUP BY state", tuple(root_ids or ()))
         return {state: dict(rows).get(state.value, 0) for state in ClipState}
 
+    def count_missing(self, root_ids: Sequence[int]) -> int:
+        """How many clips of these roots are missing."""
+        sql = f"SELECT count(*) FROM clips WHERE state = 'missing' AND root_id IN ({_marks(root_ids)})"
+        return int(self._db.query(sql, tuple(root_ids))[0][0])
+
+    def is_complete(self, bundle: str) -> bool:
+        """Whether nothing has changed since a scan with this bundle was found to have left nothing to do."""
+        noted = self._db.query("SELECT value FROM counters WHERE name = ?", (_complete(bundle),))
+        return bool(noted) and noted[0][0] == self.changes
+
+    def note_complete(self, bundle: str) -> None:
+        """Note that every clip is analysed, heard and measured, if that is so: looking for more takes a while."""
+        roots = [root.id for root in self.roots()]
+        if self.is_complete(bundle) or self.pending(bundle, roots) or self.sounds.unmeasured(roots):
+            return
+        with self._db.transaction():
+            sql = "INSERT OR REPLACE INTO counters SELECT ?, value FROM counters WHERE name = 'changes'"
+            self._db.execute(sql, (_complete(bundle),))
+
     def count_embedded(self, bundle: str) -> int:
         """How many clips that are not missing have a vector of the bundle."""
         sql = """SELECT count(*) FROM clips WHERE state = 'ready'
@@ -596,6 +641,11 @@ class Catalogue:
                 (root_id, below, *place(below), clip),
             )
         self._db.execute("DELETE FROM roots WHERE id = ?", (inner.id,))
+
+
+def _complete(bundle: str) -> str:
+    """The counter that says when a scan with a bundle had nothing left to do; another analysis may have."""
+    return f"complete {bundle} {VERSION}"
 
 
 def _with_separator(path: bytes) -> bytes:

@@ -17,7 +17,7 @@ from soundsearch.engine.hybrid import fuse, hear
 from soundsearch.engine.moments import MomentIndex, with_moments
 from soundsearch.engine.selection import Selection, listing
 from soundsearch.errors import DecodeError, IndexStoreError, ModelError
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.model.bundle import Bundle
 from soundsearch.records import Example, FloatArray, Progress, Query, Ranking
 from soundsearch.settings import resource
@@ -169,6 +169,14 @@ class ActiveModel:
             like_weights=tuple(example.weight for example in query.likes),
             unlike_weights=tuple(example.weight for example in query.unlikes),
         )
+        try:
+            return self._ranked(query, direction, selection, limit)
+        except IndexStoreError as err:  # a cache: the catalogue has what it should hold
+            log.warning("%s", err)
+            self.forget_index()
+            return self._ranked(query, direction, selection, limit)
+
+    def _ranked(self, query: Query, direction: Direction, selection: Selection, limit: int) -> Ranking:
         index = self.index()
         names = self._catalogue.names.search(" ".join(query.texts))
         if not len(index) and not len(names):
@@ -209,13 +217,17 @@ class ActiveModel:
         return self._index
 
     def store_index(self) -> Iterator[Progress]:
-        """Bring the index up to date, its graph included, in steps; then save it."""
+        """Save the index, then bring its graph up to date and save that, all in steps."""
         index = self.index()
-        build = index.build(GRAPH_BATCH)
-        while build.step():
-            yield Progress("index", build.done, build.total)
         try:
-            index.save(self.index_folder)
+            yield from (Progress("index") for _ in index.saving(self.index_folder))
+            if not self.is_ready:  # nobody can say what a text should find
+                return
+            build = index.build(GRAPH_BATCH, self._background())
+            while build.step():
+                yield Progress("index", build.done, build.total)
+            if build.total:
+                yield from (Progress("index") for _ in index.saving(self.index_folder))
         except IndexStoreError as err:  # a cache: what it holds is in the catalogue
             log.warning("%s", err)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import FloatArray
 
 SAMPLE = 1000  # clips that stand for the library
@@ -77,9 +77,8 @@ class Yardstick:
     """
 
     def __init__(self, direction: Direction, index: VectorIndex) -> None:
-        rows = np.random.default_rng(0).permutation(len(index))[:SAMPLE]
         self.wanted = direction.wanted()
-        self.sample = index.vectors[np.sort(rows)]
+        self.sample = index.sample(SAMPLE)
         self._unwanted = direction.unwanted() if direction.has_wanted else np.zeros_like(self.wanted)
         self.has_unwanted = bool(self._unwanted.any())
         if self.has_unwanted:

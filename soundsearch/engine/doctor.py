@@ -21,7 +21,8 @@ PACKAGES = (
     "av",
     "soxr",
     "sounddevice",
-    "hnswlib",
+    "numkong",
+    "usearch",
     "PySide6-Essentials",
 )
 LITTLE_SPACE_BYTES = 2_000_000_000
@@ -38,7 +39,7 @@ def examine(places: Places, device: str) -> dict[str, Any]:
     """
     problems: list[str] = []
     return {
-        "versions": _versions(problems),
+        "versions": _versions(),
         "devices": _devices(device, problems),
         "codecs": {"extensions": sorted(SUPPORTED_EXTENSIONS)},
         "sound": _sound(problems),
@@ -49,7 +50,7 @@ def examine(places: Places, device: str) -> dict[str, Any]:
     }
 
 
-def _versions(problems: list[str]) -> dict[str, str]:
+def _versions() -> dict[str, str]:
     versions = {
         "soundsearch": soundsearch.__version__,
         "python": platform.python_version(),
@@ -60,11 +61,6 @@ def _versions(problems: list[str]) -> dict[str, str]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
-    if importlib.util.find_spec("hnswlib") is None:
-        problems.append(
-            "hnswlib is not installed: search is exact, and slow above some 100,000 clips. "
-            "Install a C++ compiler, then: pip install 'soundsearch[hnsw]'."
-        )
     return versions
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from soundsearch.audio.decode import decode, mono, resample
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.errors import DecodeError
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import Clip, DuplicateGroup, FloatArray, IntArray, Progress
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def find_duplicates(
     yield Progress("duplicates", len(exact), unit="groups")
     similarity: dict[int, float] = {}
     if near:
-        ids, vectors = index.ids.copy(), index.vectors.copy()
+        ids, vectors = index.ids, index.vectors
         pairs: list[tuple[int, int]] = []
         for done, found in _alike(ids, vectors, catalogue.sounds.durations(ids)):
             pairs += found

@@ -12,7 +12,7 @@ from soundsearch.catalogue.names import NameHits
 from soundsearch.engine.calibration import Scale
 from soundsearch.engine.direction import Yardstick
 from soundsearch.engine.selection import Selection
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import FloatArray, IntArray, Ranking, Reason, Strength
 
 K = 60  # of the paper: how slowly a rank loses its worth

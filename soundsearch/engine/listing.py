@@ -6,9 +6,9 @@ import stat
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
-from soundsearch.audio.decode import is_audio_name
-from soundsearch.catalogue.store import Catalogue, FoundFile, KnownFile, KnownRoot
-from soundsearch.records import ClipState, Progress, ScanReport
+from soundsearch.audio.decode import is_audio_entry
+from soundsearch.catalogue.store import Catalogue, FoundFile, KnownRoot, KnownRow
+from soundsearch.records import Progress, ScanReport
 
 log = logging.getLogger(__name__)
 
@@ -35,44 +35,46 @@ def reach(catalogue: Catalogue, root: KnownRoot) -> bytes | None:
     except OSError:
         return None
     mount = mount_point(root.path)
-    if empty and mount != root.mount and catalogue.files(root.id):
+    if empty and mount != root.mount and any(catalogue.known_rows(root.id)):
         return None
     return mount
 
 
-def _walk(top: bytes, unreadable: list[bytes]) -> Iterator[FoundFile]:
-    """Every audio file below a folder, in the order of names; links are followed, but no folder twice, and never up.
+def _walk(top: bytes, unreadable: list[bytes]) -> Iterator[list[tuple[bytes, int, int]]]:
+    """The audio files of every folder below one, a folder at a time: paths, sizes and times, in no order.
 
-    A folder that cannot be listed is put into `unreadable`: what was known below it is not missing.
+    Links are followed, but no folder twice, and never up. A folder that cannot be listed is put into `unreadable`: what
+    was known below it is not missing.
     """
     seen = {_identity(parent) for parent in _parents(top)}
     folders = [b""]
     while folders:
         folder = folders.pop()
+        found, inner = [], []
+        prefix = os.path.join(folder, b"") if folder else b""
         try:
             where = _identity(os.path.join(top, folder))
             if where in seen:
                 continue
             seen.add(where)
             with os.scandir(os.path.join(top, folder)) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+                entries = list(listing)
         except OSError as err:
             log.warning("cannot list %r: %s", os.path.join(top, folder), err)
             unreadable.append(folder)
             continue
-        inner = []
         for entry in entries:
-            path = os.path.join(folder, entry.name)
             try:
                 if entry.is_dir():
-                    inner.append(path)
-                elif is_audio_name(os.fsdecode(entry.name)):
+                    inner.append(prefix + entry.name)
+                elif is_audio_entry(name := entry.name):
                     status = entry.stat()
                     if stat.S_ISREG(status.st_mode):
-                        yield FoundFile(path, status.st_size, status.st_mtime_ns)
+                        found.append((prefix + name, status.st_size, status.st_mtime_ns))
             except OSError:  # a dangling link, or gone between two calls
                 continue
-        folders += reversed(inner)
+        folders += sorted(inner, reverse=True)
+        yield found
 
 
 def _identity(folder: bytes) -> tuple[int, int]:
@@ -88,7 +90,10 @@ def _parents(path: bytes) -> Iterator[bytes]:
 
 def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Generator[Progress, None, ScanReport]:
     """Compare a root with what is known of it, and commit the differences."""
-    known = catalogue.files(root.id)
+    known: dict[bytes, KnownRow] = {}
+    for rows in catalogue.known_rows(root.id):
+        known.update({row[0]: row for row in rows})
+        yield Progress("list", report.found, detail=os.fsdecode(root.path))
     unreadable: list[bytes] = []
     added: list[FoundFile] = []
     changed: list[tuple[int, FoundFile]] = []
@@ -97,25 +102,37 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
 
     def commit() -> None:
         nonlocal n_added, n_changed
-        catalogue.list_files(root.id, added, changed)
-        catalogue.mark_found(back)
+        if added or changed or back:
+            catalogue.list_files(root.id, added, changed)
+            catalogue.mark_found(back)
         n_added, n_changed = n_added + len(added), n_changed + len(changed)
         added.clear()
         changed.clear()
         back.clear()
 
-    for file in _walk(root.path, unreadable):
-        found += 1
-        before = known.pop(file.path, None)
-        if before is None:
-            added.append(file)
-        elif (before.size_bytes, before.modified_ns) != (file.size_bytes, file.modified_ns):
-            changed.append((before.clip_id, file))
-        elif before.state is ClipState.MISSING:
-            back.append(before.clip_id)
+    reported = 0
+    for files in _walk(root.path, unreadable):
+        new: list[FoundFile] = []
+        for path, size_bytes, modified_ns in files:
+            if (before := known.pop(path, None)) is None:
+                new.append(FoundFile(path, size_bytes, modified_ns))
+                continue
+            _, clip_id, known_bytes, known_ns, is_missing = before
+            if known_ns != modified_ns or known_bytes != size_bytes:
+                changed.append((clip_id, FoundFile(path, size_bytes, modified_ns)))
+            elif is_missing:
+                back.append(clip_id)
+        found += len(files)
+        new.sort(key=lambda file: file.path)
+        for start in range(0, len(new), LIST_BATCH):
+            added += new[start : start + LIST_BATCH]
+            if len(added) >= LIST_BATCH:
+                commit()
+                yield Progress("list", report.found + found, detail=os.fsdecode(root.path))
         if len(added) + len(changed) + len(back) >= LIST_BATCH:
             commit()
-        if found % LIST_BATCH == 0:
+        if found - reported >= LIST_BATCH:
+            reported = found
             yield Progress("list", report.found + found, detail=os.fsdecode(root.path))
     commit()
     gone = [] if reach(catalogue, root) is None else _vanished(known, unreadable)
@@ -131,13 +148,13 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
     )
 
 
-def _vanished(left: dict[bytes, KnownFile], unreadable: Sequence[bytes]) -> list[int]:
+def _vanished(left: dict[bytes, KnownRow], unreadable: Sequence[bytes]) -> list[int]:
     """Known files that the walk did not meet and could have met."""
     if b"" in unreadable:
         return []
     blind = tuple(folder + os.sep.encode() for folder in unreadable)
     return [
-        file.clip_id
-        for path, file in left.items()
-        if file.state is not ClipState.MISSING and not (blind and path.startswith(blind))
+        clip_id
+        for path, clip_id, _, _, is_missing in left.values()
+        if not is_missing and not (blind and path.startswith(blind))
     ]

@@ -14,7 +14,7 @@ from soundsearch.catalogue.overview import Landmark
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.atlas import Atlas, draw
 from soundsearch.engine.jobs import apart
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import Grouping, LibraryMap, Progress
 
 log = logging.getLogger(__name__)

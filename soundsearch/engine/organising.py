@@ -121,9 +121,9 @@ class Organising:
         if content is None or not model.is_ready:
             return []
         index = model.index()
-        rows = np.flatnonzero(index.ids == content)
-        if not len(rows):
+        known, vectors = index.vectors_of(np.array([content]))
+        if not known[0]:
             return []
-        found, _ = index.search(index.vectors[rows[0]], SIMILAR + 1)
+        found, _ = index.search(vectors[0], SIMILAR + 1)
         others = [int(other) for other in found if other != content]
         return self._catalogue.clips(self._catalogue.organiser.clips_of(others[:SIMILAR]))

@@ -12,7 +12,7 @@ from soundsearch.engine.hearing import Hearing, project_kept
 from soundsearch.engine.listing import list_root, reach
 from soundsearch.engine.measuring import measure_known
 from soundsearch.model.bundle import Bundle
-from soundsearch.records import ClipState, Progress, ScanReport
+from soundsearch.records import Progress, ScanReport
 
 
 def scan(
@@ -48,14 +48,16 @@ def scan(
             continue
         online.append(root)
         report = yield from list_root(catalogue, root, report)
-    projected = yield from project_kept(catalogue, pooled, bundle, hearing)
-    report = replace(report, embedded=projected)
-    report = yield from analyse(catalogue, bundle, hearing, online, report, workers or os.cpu_count() or 1)
-    yield from measure_known(catalogue, online, workers or os.cpu_count() or 1)
+    if not catalogue.is_complete(bundle.id):
+        projected = yield from project_kept(catalogue, pooled, bundle, hearing)
+        report = replace(report, embedded=projected)
+        report = yield from analyse(catalogue, bundle, hearing, online, report, workers or os.cpu_count() or 1)
+        yield from measure_known(catalogue, online, workers or os.cpu_count() or 1)
+        catalogue.note_complete(bundle.id)
     ids = [root.id for root in online]
     return replace(
         report,
-        missing=catalogue.count_states(ids)[ClipState.MISSING],
+        missing=catalogue.count_missing(ids),
         failed=catalogue.failures(ids),
         seconds=time.monotonic() - started,
     )

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundsearch.catalogue.candidates import Candidates
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import IntArray, Ranking
 
 

@@ -97,12 +97,13 @@ class Tagging:
             raise CatalogueError("There are no analysed clips to tag there.", "Scan the folder first.")
         index = model.index()
         scorer = yield from self._scorer(model, labels)
-        rows = {int(content): row for row, content in enumerate(index.ids)}
-        heard = [clip for clip in clips if clip.content_id in rows]
+        known, _ = index.vectors_of(np.array([clip.content_id for clip in clips], np.int64))
+        heard = [clip for clip, is_known in zip(clips, known, strict=True) if is_known]
         found: list[ClipProposals] = []
         for start in range(0, len(heard), BATCH):
             batch = heard[start : start + BATCH]
-            vectors = index.vectors[[rows[clip.content_id] for clip in batch]]
+            known, vectors = index.vectors_of(np.array([clip.content_id for clip in batch], np.int64))
+            batch = [clip for clip, is_known in zip(batch, known, strict=True) if is_known]  # some may be gone by now
             found += self._proposals(labels, batch, scorer.scores(vectors), bar, for_review)
             yield Progress("tag", start + len(batch), len(heard))
         return TagProposals(label_set, tuple(found), _summary(found, labels))
@@ -142,8 +143,7 @@ class Tagging:
     def _background(self, model: ActiveModel) -> Generator[Progress, None, Background]:
         """A sample of the library, with everyday sounds where it is small; and everyday descriptions."""
         index = model.index()
-        sample = np.sort(np.random.default_rng(0).permutation(len(index))[:LIBRARY])
-        clips = index.vectors[sample]
+        clips = index.sample(LIBRARY)
         if len(clips) < SMALL:
             everyday = yield from _everyday_clips(model)
             clips = np.concatenate([clips, everyday])
@@ -333,8 +333,7 @@ def _kept(
 
 def _rows(model: ActiveModel, contents: Sequence[int]) -> FloatArray:
     index = model.index()
-    vectors: FloatArray = index.vectors[np.isin(index.ids, np.asarray(contents, np.int64))]
-    return vectors
+    return index.take(np.flatnonzero(np.isin(index.ids, np.asarray(contents, np.int64))))
 
 
 def _parents(labels: Sequence[Label]) -> list[int]:

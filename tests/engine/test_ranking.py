@@ -14,7 +14,7 @@ from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.hybrid import fuse, hear
 from soundsearch.engine.selection import Everything, Filtered
 from soundsearch.engine.service import Engine, parse_query
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import Clip, Example, Filter, FloatArray, Query, Reason, Strength
 from tests.engine.conftest import run_scan
 

@@ -9,7 +9,7 @@ from soundsearch.engine.hybrid import hear
 from soundsearch.engine.selection import Filtered
 from soundsearch.engine.service import Engine, parse_query
 from soundsearch.errors import DecodeError, ModelError
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import Example, Filter, FloatArray, Query, Strength
 from soundsearch.settings import Places, Settings, load, save
 from tests.bundles import tiny

@@ -19,7 +19,7 @@ from soundsearch.gui import app
 from soundsearch.settings import Places
 from tests.gui.conftest import Library
 
-HEAVY = {"torch", "transformers", "sqlite3", "hnswlib", "_sqlite3"}
+HEAVY = {"torch", "transformers", "sqlite3", "numkong", "usearch", "_sqlite3"}
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
