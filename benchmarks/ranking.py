@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.reliability import Judged, draw
 from soundsearch.engine.active import ActiveModel
-from soundsearch.engine.calibration import FAIR, STRONG, scale
+from soundsearch.engine.calibration import FAIR, STRONG, Calibration
 from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.service import Engine
 from soundsearch.index.vector_index import VectorIndex
@@ -120,7 +120,7 @@ def calibrated(judged: Judgement) -> dict[str, float]:
     for label, _ in judged.of_label():
         direction = judged.direction([label])
         yardstick = Yardstick(direction, judged.index)
-        levels = scale(direction, judged.model._background(), yardstick)
+        levels = Calibration().scale(direction, judged.model._background(), yardstick)
         rows.append(levels.probabilities(yardstick.scores(judged.vectors)))
     same = by_meaning(judged, judged.model.embed_texts)  # the order of one query's hits does not change
     return {**same, **zero_shot(judged, np.stack(rows))}
@@ -180,7 +180,7 @@ def judge_strengths(judged: Judgement) -> Iterator[tuple[str, Judged]]:
         likely, truth = [], []
         for direction, right, itself in queries:
             yardstick = Yardstick(direction, judged.index)
-            levels = scale(direction, judged.model._background(), yardstick)
+            levels = Calibration().scale(direction, judged.model._background(), yardstick)
             scores = yardstick.scores(judged.vectors)
             order = np.argsort(-scores, kind="stable")
             order = order[order != itself][:TOP]

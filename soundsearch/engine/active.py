@@ -11,7 +11,7 @@ import numpy as np
 
 from soundsearch.audio.features import Features, load_features
 from soundsearch.catalogue.store import Catalogue
-from soundsearch.engine.calibration import scale
+from soundsearch.engine.calibration import Calibration
 from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.hybrid import fuse, hear
 from soundsearch.engine.moments import MomentIndex, with_moments
@@ -61,6 +61,7 @@ class ActiveModel:
         self._index: VectorIndex | None = None
         self._moments = MomentIndex(catalogue.moments, bundle)
         self._texts: dict[str, FloatArray] = {}
+        self._calibration = Calibration()
         self._everyday: FloatArray | None = None
 
     # -- the encoder
@@ -182,7 +183,7 @@ class ActiveModel:
         if not len(index) and not len(names):
             return listing(())
         yardstick = Yardstick(direction, index)
-        strengths = scale(direction, self._background(), yardstick)
+        strengths = self._calibration.scale(direction, self._background(), yardstick)
         self._moments.refresh()
         heard = with_moments(hear(yardstick, index, selection, limit), self._moments, yardstick, selection, limit)
         return fuse(heard, names, yardstick, strengths, index, selection, limit)

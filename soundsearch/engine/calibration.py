@@ -18,6 +18,7 @@ from soundsearch.records import FloatArray, Strength
 # holds for the validation parts stands in docs/ranking.md.
 CONSTANT, PER_DEVIATION, PER_SHARE = -5.924, 0.774, 2.695
 FAIR, STRONG = 0.2, 0.5  # probabilities
+MAKES = 100  # of queries that are remembered: weights can be many
 IDENTICAL_SHARE = 0.98  # the sound itself, or a copy of it
 
 
@@ -44,14 +45,29 @@ class Scale:
         return levels.astype(np.uint8)
 
 
-def scale(direction: Direction, texts: FloatArray, yardstick: Yardstick) -> Scale:
-    """Calibrate on the library itself.
+class Calibration:
+    """Calibrates queries on the library itself.
 
-    Args:
-        direction: The query.
-        texts: Embeddings of everyday descriptions, (n, dimension).
-        yardstick: The query in its library.
+    What unrelated queries reach depends on the make of a query only: it is measured once for each, until the library
+    has changed.
     """
-    clips = yardstick.sample
-    background, deviation = spread((direction.background(texts, clips) @ clips.T).ravel())
-    return Scale(background, deviation, spread(yardstick.scores_of_sample)[0])
+
+    def __init__(self) -> None:
+        self._sample: FloatArray | None = None
+        self._reached: dict[tuple[object, ...], tuple[float, float]] = {}
+
+    def scale(self, direction: Direction, texts: FloatArray, yardstick: Yardstick) -> Scale:
+        """Calibrate a query.
+
+        Args:
+            direction: The query.
+            texts: Embeddings of everyday descriptions, (n, dimension), always the same.
+            yardstick: The query in its library.
+        """
+        clips = yardstick.sample
+        if clips is not self._sample or len(self._reached) > MAKES:
+            self._sample = clips
+            self._reached.clear()
+        if (make := direction.make) not in self._reached:
+            self._reached[make] = spread((direction.background(texts, clips) @ clips.T).ravel())
+        return Scale(*self._reached[make], spread(yardstick.scores_of_sample)[0])

@@ -38,6 +38,12 @@ class Direction:
         """False for a query that only says what it does not want."""
         return bool(len(self.texts) or len(self.likes))
 
+    @property
+    def make(self) -> tuple[object, ...]:
+        """What `background` depends on: which parts there are, and their weights; not what they are."""
+        parts = (self.texts, self.not_texts, self.likes, self.unlikes)
+        return (*(bool(len(part)) for part in parts), self.text_weight)
+
     def wanted(self) -> FloatArray:
         """What is wanted, (dimension,), a unit vector; what is not, turned round, if that is all there is."""
         if not self.has_wanted:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numkong
 import numpy as np
@@ -134,6 +134,11 @@ class Block:
         return Near(scores, DEVIATIONS * float(off))
 
 
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="search")
+
+
 def _products(query: ByteArray, rows: ByteArray) -> FloatArray:
     """Dot products of rows (n, dimension) with a query, (n,); many rows are shared among the processors."""
     products = np.empty(len(rows), np.float32)
@@ -144,9 +149,8 @@ def _products(query: ByteArray, rows: ByteArray) -> FloatArray:
 
     starts = range(0, len(rows), SLICE)
     if len(starts) > 1:
-        with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as pool:  # the kernel lets other threads run
-            for _ in pool.map(some, starts):
-                pass
+        for _ in _threads().map(some, starts):  # the kernel lets other threads run
+            pass
     elif len(rows):
         some(0)
     return products

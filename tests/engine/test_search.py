@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundsearch.engine.calibration import scale
+from soundsearch.engine.calibration import Calibration
 from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.hybrid import hear
 from soundsearch.engine.selection import Filtered
@@ -149,7 +149,7 @@ def test_strength_follows_similarity() -> None:
     ids = np.arange(1, 201)
     yardstick = Yardstick(direction, index)
     similarity = hear(yardstick, index, Filtered(ids, ids), 200).similarity
-    strength = scale(direction, unit(60, 6), yardstick).strengths(similarity)
+    strength = Calibration().scale(direction, unit(60, 6), yardstick).strengths(similarity)
     assert (np.diff(strength.astype(int)) <= 0).all()
     assert strength[-1] == Strength.WEAK
 
