@@ -184,11 +184,11 @@ def read_stamp() -> dict[str, Any]:
         return {}
 
 
-def call(command: Sequence[object], quiet: bool = False) -> int:
+def call(command: Sequence[object], quiet: bool = False, **environment: str) -> int:
     """Run a command in the project's folder and return its exit code."""
     output = subprocess.DEVNULL if quiet else None
     words = [str(word) for word in command]
-    return subprocess.run(words, cwd=ROOT, stdout=output, stderr=output).returncode
+    return subprocess.run(words, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output).returncode
 
 
 def say(text: str) -> None:
