@@ -198,7 +198,8 @@ class ChoiceEditor(Popover):
             self.list.addItem(item)
         self.list.blockSignals(False)
         self.list.setVisible(bool(found))
-        self.list.setFixedHeight(min(LIST_HEIGHT, 8 + 26 * max(1, len(found))))
+        rows = max(1, self.list.sizeHintForRow(0)) * max(1, len(found))
+        self.list.setFixedHeight(min(LIST_HEIGHT, rows + 4))
         if words and not found:
             self.empty.setText("Press Enter to take it" if self._kind.is_open else "Nothing of that name")
         else:

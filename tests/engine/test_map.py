@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from soundsearch.engine import atlas
 from soundsearch.engine.atlas import Atlas, draw
+from soundsearch.engine.mapping import _cluster_names
 from soundsearch.engine.service import Engine
 from soundsearch.records import FloatArray, Progress
 from tests.engine.conftest import run_scan
@@ -135,3 +136,12 @@ def test_the_engine_keeps_its_map(engine: Engine, library: Path) -> None:
 
 def test_an_empty_library_has_an_empty_map(engine: Engine) -> None:
     assert len(end(engine.draw_map())) == 0
+
+
+def test_groups_are_named_by_what_is_in_them_and_never_by_a_number_alone() -> None:
+    words = [("Music", "Loops")] * 4 + [("Music",)] * 3 + [("Drums",)] * 3 + [()]
+    clusters = np.array([0] * 4 + [1] * 3 + [2] * 3 + [3], np.uint8)
+    assert _cluster_names(clusters, words) == ("Loops", "Music", "Drums", "Group 1")
+    again = np.array([0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 3], np.uint8)
+    names = _cluster_names(again, [("Music",)] * 7 + [("Drums",)] * 3 + [()])
+    assert names == ("Music", "Music 2", "Drums", "Group 1")

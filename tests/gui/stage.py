@@ -65,7 +65,6 @@ class StagedEngine(FakeEngine):
         self.known = known
         self.roots = (Root(known.clips[0].root, True, len(self.clips)),) if self.clips else ()
         self.draws_map = share == 1.0
-        self.ranking = self._known_rank
 
     def map(self) -> LibraryMap:
         return self.known.map if self.known.map is not None and self.draws_map else super().map()
@@ -78,9 +77,9 @@ class StagedEngine(FakeEngine):
                 return m.Failed(number, err.message, err.hint)
         return super()._answer(number, request)
 
-    def _known_rank(self, search: m.Search) -> Ranking:
+    def _rank(self, search: m.Search) -> Ranking:
         known = self.known.rankings.get(replace(search, order=""))
-        return self.rank(search) if known is None else known
+        return super()._rank(search) if known is None else known
 
     def _details(self, clip_id: int) -> ClipDetails | None:
         known = self.known.details.get(clip_id)
