@@ -29,8 +29,8 @@ from soundsearch.gui.theme import Theme
 from soundsearch.records import Clip, DuplicateGroup
 
 FETCH = 500  # clips asked for at once
-WIDTHS = {Column.WHAT: 116, Column.FORMAT: 160, Column.LENGTH: 72, Column.SIZE: 72}
-SHOWN_FROM = {Column.FOLDER: 420, Column.FORMAT: 640, Column.LENGTH: 520, Column.SIZE: 520}  # width in pixels
+WIDTHS = {Column.WHAT: 136, Column.FORMAT: 180, Column.LENGTH: 72, Column.SIZE: 72}
+SHOWN_FROM = {Column.FOLDER: 420, Column.FORMAT: 720, Column.LENGTH: 520, Column.SIZE: 520}  # width in pixels
 
 
 class GroupDelegate(QStyledItemDelegate):

@@ -93,7 +93,7 @@ class SettingsDialog(QDialog):
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.addWidget(page)
-        self.resize(min(480, parent.width()), min(520, parent.height()))
+        self.resize(min(480, parent.width()), min(600, parent.height()))
 
     def _head(self, words: str) -> None:
         heading = label(words, role="heading")

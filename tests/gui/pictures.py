@@ -142,6 +142,7 @@ def sheets(shots: Path, out: Path) -> None:
                 x += shot.width + GAP
             y += max(shot.height for shot in row) + GAP
         sheet.save(out / f"{name}.webp", quality=QUALITY, method=6)
+    names = sorted(path.stem for path in out.glob("*.webp"))  # also those of other scenes, made before
     lines = [
         "# The window in all its states",
         "",
