@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 import soundsearch
 from soundsearch.gui import wording
+from soundsearch.gui.dialog_page import READABLE
 from soundsearch.gui.file_exchange import display_name, reveal
 from soundsearch.gui.labels import label
 from soundsearch.gui.row_table import RowTable
@@ -47,6 +48,7 @@ class ShortcutSheet(QDialog):
         grid.setColumnStretch(1, 3)
         content = QWidget()
         content.setLayout(grid)
+        content.setMaximumWidth(READABLE)
         grid.setContentsMargins(24, 24, 24, 24)
         self._scroll = scrolling(content, sideways=True)  # the sheet itself takes the keys
         outside = QVBoxLayout(self)

@@ -7,6 +7,7 @@ NUMBER_SPACE = "\N{NO-BREAK SPACE}"
 PHASES = {
     "list": "looking for sounds",
     "analyse": "analysing",
+    "model": "loading the model",
     "measure": "measuring",
     "moments": "listening to long clips",
     "duplicates": "looking for copies",

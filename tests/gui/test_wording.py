@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from soundsearch.gui import wording
@@ -54,3 +57,12 @@ def test_progress(progress: Progress, text: str) -> None:
 def test_counts_have_their_noun() -> None:
     assert wording.count(1, "clip") == "1 clip"
     assert wording.count(12_480, "clip") == "12,480 clips"
+
+
+def test_every_phase_of_a_job_has_words() -> None:
+    root = Path(wording.__file__).parents[1]
+    files = [*root.rglob("*.py"), *(root.parent / "trainer").rglob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in files]
+    phases = {phase for source in sources for phase in re.findall(r'Progress\("(\w+)"', source)}
+    assert len(phases) > 15
+    assert phases <= set(wording.PHASES)
