@@ -9,6 +9,7 @@ import soundfile
 from soundsearch.audio.peaks import Peaks
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
 from soundsearch.engine.service import Engine
+from soundsearch.records import Sound
 from soundsearch.settings import Places
 
 WORDS = ("kick", "snare", "hat", "rain", "door", "pad", "bass", "dog", "wind", "glass", "step", "siren")
@@ -17,13 +18,13 @@ BATCH = 2_000
 RATE = 48_000
 
 
-def make(data: Path, sounds: Path, n: int) -> None:
-    """Fill a catalogue with `n` clips below a folder that is made too."""
+def make(data: Path, sounds: Path, n: int, model: str | None = None) -> None:
+    """Fill a catalogue with `n` clips below a folder that is made too, embedded by a model: default the starter."""
     originals = _write_sounds(sounds.parent / "originals")
     draw = np.random.default_rng(7)
     places = Places(data)
     places.create()
-    engine = Engine(places)
+    engine = Engine(places, model=model)
     bundle = engine.chosen.bundle
     engine.close()
     catalogue = Catalogue(places.catalogue)
@@ -64,6 +65,7 @@ def make(data: Path, sounds: Path, n: int) -> None:
                 format="wav",
                 peaks=peaks[(start + i) % DIFFERENT],
                 vector=rows[i].astype(np.float32),
+                sound=Sound(),
             )
             for i, file in enumerate(batch)
         ]

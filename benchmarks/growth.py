@@ -1,0 +1,178 @@
+"""What a clip costs in libraries of a thousand to a million: the bookkeeping of a scan, and a search; with a plot.
+
+Run: python -m benchmarks.growth [SIZES ...] [--plot docs/pictures/growth.svg] [--json]. One catalogue and one index
+grow; at each size the last clips are measured, in processor time, which other programs change little. Vectors, digests
+and waveforms are made up: decoding and the model cost the same for each clip, whatever the library.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.turns import in_words, machine
+from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
+from soundsearch.index.vector_index import VectorIndex
+
+DIMENSION = 512
+SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+LAST = 1000  # clips that are measured at each size
+BATCH = 1000
+QUERIES = 15
+BUNDLE = "growth"
+WORDS = ("kick", "snare", "hat", "rain", "door", "pad", "bass", "dog", "wind", "glass", "step", "siren")
+SCAN = {"list": "listing a new clip", "record": "keeping its analysis", "rescan": "seeing it unchanged"}
+
+
+def measure(sizes: Sequence[int], folder: Path) -> dict[str, Any]:
+    """Grow a library in a folder; for each size microseconds a clip of each part of a scan, and search in ms."""
+    catalogue, index = Catalogue(folder / "catalogue.sqlite"), VectorIndex(DIMENSION)
+    root = catalogue.add_root(b"/sounds", b"/").id
+    rows = []
+    have = 0
+    for size in sorted(sizes):
+        for start in range(have, size - LAST, BATCH):
+            _grow(catalogue, index, root, start, min(BATCH, size - LAST - start))
+        costs = _grow(catalogue, index, root, max(have, size - LAST), min(LAST, size - have))
+        have = size
+        begun = time.process_time()
+        known = {row[0]: row for portion in catalogue.known_rows(root) for row in portion}
+        costs["rescan"] = (time.process_time() - begun) / len(known)
+        del known
+        index.save(folder / "index")
+        begun = time.perf_counter()
+        index = VectorIndex.load(folder / "index", DIMENSION)
+        opened_s = time.perf_counter() - begun
+        rows.append(
+            {"clips": size}
+            | {f"{name}_us": round(costs[name] * 1e6, 2) for name in SCAN}
+            | {"search_ms": _search(index), "open_ms": round(opened_s * 1000, 2)}
+        )
+    catalogue.close()
+    return {"machine": machine(), "sizes": rows}
+
+
+def _grow(catalogue: Catalogue, index: VectorIndex, root: int, start: int, n: int) -> dict[str, float]:
+    """Add clips; returns seconds of processor time a clip, of each part."""
+    files = [FoundFile(_path(start + i), 1000, start + i) for i in range(n)]
+    draw = np.random.default_rng(start)
+    vectors = draw.standard_normal((n, DIMENSION), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    first = index.ids[-1] if len(index) else 0
+    begun = time.process_time()
+    catalogue.list_files(root, files, [])
+    listed = time.process_time()
+    pending = range(start + 1, start + n + 1)  # ids of an empty table count from 1
+    analyses = [
+        Analysis(clip, clip.to_bytes(16, "little"), 1000, file.modified_ns, 1.0, 48_000, 1, "wav", b"\0" * 288, vector)
+        for clip, file, vector in zip(pending, files, vectors, strict=True)
+    ]
+    for at in range(0, n, 100):
+        catalogue.record(BUNDLE, analyses[at : at + 100], [])
+    recorded = time.process_time()
+    index.add(np.arange(first + 1, first + n + 1), vectors)
+    return {"list": (listed - begun) / max(n, 1), "record": (recorded - listed) / max(n, 1)}
+
+
+def _path(number: int) -> bytes:
+    word, other = WORDS[number % len(WORDS)], WORDS[number * 7 % 11]
+    return f"Vendor {number % 97}/{word} pack {number // 500:04}/{word}_{other} {number:07}.wav".encode()
+
+
+def _search(index: VectorIndex) -> dict[str, float]:
+    queries = np.random.default_rng(1).standard_normal((QUERIES, DIMENSION)).astype(np.float32)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    index.search(queries[0], 10)
+    taken = []
+    for query in queries:
+        begun = time.perf_counter()
+        index.search(query, 10)
+        taken.append((time.perf_counter() - begun) * 1000)
+    low, median, high = np.percentile(taken, (25, 50, 75))
+    return {"low": round(float(low), 3), "median": round(float(median), 3), "high": round(float(high), 3)}
+
+
+def as_markdown(result: Mapping[str, Any]) -> str:
+    """The table of the page."""
+    head = [*(f"{text}, us" for text in SCAN.values()), "a search, ms (quartiles)", "opening the index, ms"]
+    lines = [in_words(result["machine"]), "", "| clips | " + " | ".join(head) + " |", "|---:" * (len(head) + 1) + "|"]
+    for row in result["sizes"]:
+        search = f"{row['search_ms']['median']:.2f} ({row['search_ms']['low']:.2f}-{row['search_ms']['high']:.2f})"
+        costs = [f"{row[f'{name}_us']:.1f}" for name in SCAN]
+        lines.append("| " + " | ".join([f"{row['clips']:,}", *costs, search, f"{row['open_ms']:.1f}"]) + " |")
+    return "\n".join(lines)
+
+
+WIDTH, HEIGHT, MARGIN = 340, 300, 54
+COLOURS = ("#1f6fb2", "#c2571a", "#2c8a4b")
+
+
+def draw(result: Mapping[str, Any], path: Path) -> None:
+    """Two plots side by side, both axes logarithmic: a scan's bookkeeping a clip, and a search."""
+    sizes = [row["clips"] for row in result["sizes"]]
+    scan = {text: [row[f"{name}_us"] for row in result["sizes"]] for name, text in SCAN.items()}
+    search = {
+        "a search": [row["search_ms"]["median"] for row in result["sizes"]],
+        "opening the index": [row["open_ms"] for row in result["sizes"]],
+    }
+    size = f'width="{2 * WIDTH}" height="{HEIGHT}"'
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        *_plot("Scan: µs of processor a clip", sizes, scan, 0),
+        *_plot("Search: ms", sizes, search, WIDTH),
+        "</svg>",
+    ]
+    path.write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _plot(title: str, sizes: Sequence[int], curves: Mapping[str, Sequence[float]], left: int) -> list[str]:
+    values = [value for curve in curves.values() for value in curve]
+    bottom, top = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    first, last = math.log10(sizes[0]), math.log10(sizes[-1]) if len(sizes) > 1 else math.log10(sizes[0]) + 1
+    across, down = WIDTH - 1.5 * MARGIN, HEIGHT - 2 * MARGIN
+
+    def place(size: float, value: float) -> tuple[float, float]:
+        x = left + MARGIN + (math.log10(size) - first) / (last - first) * across
+        return round(x, 1), round(HEIGHT - MARGIN - (math.log10(value) - bottom) / max(top - bottom, 1) * down, 1)
+
+    parts = [f'<text x="{left + MARGIN}" y="20" font-weight="bold">{title}</text>']
+    for power in range(bottom, top + 1):
+        x, y = place(sizes[0], 10**power)
+        parts.append(f'<line x1="{x}" y1="{y}" x2="{x + across}" y2="{y}" stroke="#ddd"/>')
+        parts.append(f'<text x="{x - 6}" y="{y + 4}" text-anchor="end">{10**power:g}</text>')
+    for power in range(math.ceil(first), math.floor(last) + 1):
+        x, y = place(10**power, 10**bottom)
+        parts.append(f'<text x="{x}" y="{y + 18}" text-anchor="middle">{10**power:,}</text>')
+    parts.append(f'<text x="{left + MARGIN + across / 2}" y="{HEIGHT - 16}" text-anchor="middle">clips</text>')
+    for number, (name, curve) in enumerate(curves.items()):
+        points = [place(size, value) for size, value in zip(sizes, curve, strict=True)]
+        colour = COLOURS[number]
+        line = " ".join(f"{x},{y}" for x, y in points)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points]
+        parts.append(f'<text x="{left + MARGIN + 6}" y="{38 + 15 * number}" fill="{colour}">{name}</text>')
+    return parts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
+    parser.add_argument("--plot", type=Path, help="write the plot there, as SVG")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        result = measure(options.sizes, Path(folder))
+    if options.plot:
+        draw(result, options.plot)
+    print(json.dumps(result, indent=1) if options.json else as_markdown(result))
+
+
+if __name__ == "__main__":
+    main()
