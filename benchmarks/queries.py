@@ -67,8 +67,7 @@ def measure(library: Path, model: Path, clips: int, rounds: int) -> dict[str, An
     return {
         "machine": machine(),
         "clips": clips,
-        "rival_effort": effort,
-        "rival_recall": recall,
+        "rival": {"effort": effort, "recall": recall} if effort else {},
         "ms": {name: spread(values) for name, values in taken.items()} | {"soundsearch, asked before": spread(again)},
         "times_as_fast": {
             name: ratio([1 / ms for ms in values], [1 / ms for ms in taken[of_rival]]) for name, values in taken.items()
@@ -114,8 +113,8 @@ def _rival(engine: Engine, model: Path, library: Path) -> tuple[Callable[[str], 
 def as_markdown(result: Mapping[str, Any]) -> str:
     """The table of the page."""
     lines = [in_words(result["machine"]), ""]
-    if result["rival_effort"]:
-        lines += [f"hnswlib: ef {result['rival_effort']}, recall@10 {result['rival_recall']:.3f}.", ""]
+    if result["rival"]:
+        lines += [f"hnswlib: ef {result['rival']['effort']}, recall@10 {result['rival']['recall']:.3f}.", ""]
     lines += [f"| a text query, {result['clips']:,} clips | ms: median (low-high) | times as fast |", "|---|---:|---:|"]
     for name, value in result["ms"].items():
         faster = result["times_as_fast"].get(name)

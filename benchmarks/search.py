@@ -8,16 +8,18 @@ rivals. Graphs of a million vectors take an hour: with --cache they are kept.
 """
 
 import argparse
+import importlib.metadata
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import description
+from benchmarks.rescan import kept
+from benchmarks.turns import in_words, machine
 from soundsearch.index.vector_index import VectorIndex
 
 try:
@@ -87,7 +89,7 @@ def truth(vectors: np.ndarray, asked: np.ndarray, allowed: np.ndarray | None = N
     return [set(row.tolist()) for row in np.take_along_axis(ids, order, 1)]
 
 
-def measure(contenders: Sequence[Contender], asked: np.ndarray, wanted: list[set[int]]) -> list[dict[str, object]]:
+def measure(contenders: Sequence[Contender], asked: np.ndarray, wanted: list[set[int]]) -> list[dict[str, Any]]:
     """Time and recall of each at the least effort that is enough: they answer each query in turn."""
     chosen = [(contender, _effort(contender, asked, wanted)) for contender in contenders]
     searches = [contender.search(effort) for contender, effort in chosen]
@@ -101,7 +103,7 @@ def measure(contenders: Sequence[Contender], asked: np.ndarray, wanted: list[set
     rows = []
     for (contender, effort), search, taken in zip(chosen, searches, times, strict=True):
         quartiles = np.percentile(taken, (25, 50, 75))
-        row: dict[str, object] = {"engine": contender.name, "ms": round(float(quartiles[1]), 2)}
+        row: dict[str, Any] = {"engine": contender.name, "ms": round(float(quartiles[1]), 2)}
         row |= {"quartiles": [round(float(quartiles[0]), 2), round(float(quartiles[2]), 2)]}
         row |= {"recall": round(recall(search, asked, wanted), 3)} | ({"effort": effort} if effort else {})
         rows.append(row)
@@ -187,7 +189,7 @@ def contenders(vectors: np.ndarray, index: VectorIndex, cache: Path, rivals: Seq
 
 def hnswlib_graph(vectors: np.ndarray, cache: Path) -> "hnswlib.Index":
     path = cache / f"hnswlib-{len(vectors)}-{M}.bin"
-    graph = hnswlib.Index("ip", DIMENSION)
+    graph = hnswlib.Index("ip", vectors.shape[1])
     if path.exists():
         graph.load_index(str(path))
         return graph
@@ -236,9 +238,9 @@ def _usearch_graph(vectors: np.ndarray, cache: Path, kind: type) -> object:
 
 def filtered(
     vectors: np.ndarray, index: VectorIndex, cache: Path, rivals: Sequence[str], asked: dict[str, np.ndarray]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """With a filter that leaves a share of the vectors."""
-    result: dict[str, object] = {}
+    result: dict[str, Any] = {}
     exact = VectorIndex(DIMENSION)
     exact._blocks, exact._gone = index._blocks, index._gone
     graph = hnswlib_graph(vectors, cache) if hnswlib is not None and "hnswlib" in rivals else None
@@ -259,7 +261,7 @@ def filtered(
     return result
 
 
-def compare(n: int, cache: Path, n_queries: int, rivals: Sequence[str], with_graph: bool) -> dict[str, object]:
+def compare(n: int, cache: Path, n_queries: int, rivals: Sequence[str], with_graph: bool) -> dict[str, Any]:
     path = cache / f"library-{n}.npy"
     if not path.exists():
         np.save(path, library(n))
@@ -267,11 +269,49 @@ def compare(n: int, cache: Path, n_queries: int, rivals: Sequence[str], with_gra
     index, took = ours(vectors, cache / f"index-{n}", with_graph)
     asked = queries(vectors, n_queries)
     engines = contenders(vectors, index, cache, rivals)
-    result: dict[str, object] = {"clips": n, **took}
-    for kind, some in asked.items():
-        result[kind] = measure(engines, some, truth(vectors, some))
-    del engines
-    return result | filtered(vectors, index, cache, rivals, asked)
+    searches = {kind: measure(engines, some, truth(vectors, some)) for kind, some in asked.items()}
+    del engines  # a million vectors in each
+    return {"took": took, "searches": searches | filtered(vectors, index, cache, rivals, asked)}
+
+
+def report(
+    sizes: Sequence[int], cache: Path, n_queries: int, rivals: Sequence[str], with_graph: bool
+) -> dict[str, Any]:
+    """Compare at each size; graphs and vectors are kept in the cache."""
+    cache.mkdir(parents=True, exist_ok=True)
+    packages = ("numkong", "usearch", "faiss-cpu", "hnswlib")
+    return {
+        "machine": machine(),
+        "versions": {name: _version(name) for name in packages},
+        "results": {f"{n:,} clips": compare(n, cache, n_queries, rivals, with_graph) for n in sizes},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def as_markdown(result: Mapping[str, Any]) -> str:
+    """The tables of the page, in one."""
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    lines = [in_words(result["machine"]), f"{versions}.", ""]
+    for size, found in result["results"].items():
+        lines.append(f"{size}: " + ", ".join(f"{key} {value}" for key, value in found["took"].items()) + ".")
+    lines += [
+        "",
+        "| clips | queries | engine | ms: median (quartiles) | recall@10 | effort |",
+        "|---|---|---|---:|---:|---:|",
+    ]
+    for size, found in result["results"].items():
+        for kind, rows in found["searches"].items():
+            for row in rows:
+                low, high = row["quartiles"]
+                cells = [size.removesuffix(" clips"), kind, row["engine"], f"{row['ms']:.2f} ({low:.2f}-{high:.2f})"]
+                lines.append("| " + " | ".join([*cells, f"{row['recall']:.3f}", str(row.get("effort", ""))]) + " |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -283,39 +323,9 @@ def main() -> None:
     parser.add_argument("--no-graph", action="store_true", help="measure our scan only")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    missing = [name for name, module in (("faiss", faiss), ("hnswlib", hnswlib)) if module is None]
-    with TemporaryDirectory() as temporary:
-        cache = options.cache or Path(temporary)
-        cache.mkdir(parents=True, exist_ok=True)
-        results = [
-            compare(n, cache, options.queries, options.rivals.split(","), not options.no_graph) for n in options.clips
-        ]
-    report = {
-        "machine": description("numpy", "numkong", "usearch", "faiss-cpu", "hnswlib"),
-        "not installed": missing,
-        "results": results,
-    }
-    print(json.dumps(report, indent=1) if options.json else table(report))
-
-
-def table(report: dict) -> str:
-    """The report for people."""
-    lines = [
-        report["machine"],
-        *(f"{name} is not installed: pip install '.[bench]'" for name in report["not installed"]),
-    ]
-    for result in report["results"]:
-        facts = [f"{key} {value}" for key, value in result.items() if not isinstance(value, list)]
-        lines += ["", ", ".join(facts)]
-        for kind, rows in result.items():
-            if not isinstance(rows, list):
-                continue
-            for row in rows:
-                low, high = row["quartiles"]
-                effort = f", effort {row['effort']}" if "effort" in row else ""
-                spread = f"{row['ms']:8.2f} ms ({low:.2f} to {high:.2f})"
-                lines.append(f"  {kind:20s} {row['engine']:20s} {spread}, recall {row['recall']:.3f}{effort}")
-    return "\n".join(lines)
+    with kept(options.cache) as cache:
+        result = report(options.clips, cache, options.queries, options.rivals.split(","), not options.no_graph)
+    print(json.dumps(result, indent=1) if options.json else as_markdown(result))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import frontend, scanning, tower
+from benchmarks import frontend, growth, queries, rescan, scanning, search, tower
 from tests.bundles import tiny
 
 
@@ -30,7 +30,33 @@ def small_scan(folder: Path) -> tuple[dict[str, Any], str]:
     return result, scanning.as_markdown(result)
 
 
-@pytest.mark.parametrize("run", [small_tower, small_front_end, small_scan])
+def small_search(folder: Path) -> tuple[dict[str, Any], str]:
+    result = search.report([1500], folder, 2, ["hnswlib"], with_graph=True)
+    of_each = [row for rows in result["results"]["1,500 clips"]["searches"].values() for row in rows]
+    assert min(row["recall"] for row in of_each if row["engine"] == "soundsearch, scan") == 1
+    return result, search.as_markdown(result)
+
+
+def small_rescan(folder: Path) -> tuple[dict[str, Any], str]:
+    result = rescan.measure(folder, 300, 2)
+    return result, rescan.as_markdown(result)
+
+
+def small_queries(folder: Path) -> tuple[dict[str, Any], str]:
+    result = queries.measure(folder, tiny(folder / "tiny"), 300, 2)
+    return result, queries.as_markdown(result)
+
+
+def small_growth(folder: Path) -> tuple[dict[str, Any], str]:
+    result = growth.measure([1000, 1500], folder)
+    growth.draw(result, folder / "growth.svg")
+    assert (folder / "growth.svg").read_text().count("<circle") == 2 * 5
+    return result, growth.as_markdown(result)
+
+
+@pytest.mark.parametrize(
+    "run", [small_tower, small_front_end, small_scan, small_search, small_rescan, small_queries, small_growth]
+)
 def test_it_runs_and_gives_numbers(run: Callable[[Path], tuple[dict[str, Any], str]], tmp_path: Path) -> None:
     result, table = run(tmp_path)
     assert all(math.isfinite(number) and number > 0 for number in numbers(result) if number is not None)
