@@ -77,6 +77,11 @@ class FolderTree(QTreeWidget):
         found = tuple(_chosen_below(tops))
         return found or None
 
+    @property
+    def chosen_folders(self) -> tuple[str, ...]:
+        """Paths of what is chosen, as few as say it, also where that is everything; () for nothing."""
+        return tuple(_chosen_below(self._tops()))
+
     def _item(self, folder: Folder, above: QTreeWidgetItem | None) -> QTreeWidgetItem | None:
         """A line for a folder; None below the depth that is shown."""
         path = PurePath(folder.path)

@@ -135,7 +135,7 @@ class ChoicePage(DialogPage):
     @property
     def request(self) -> ProposeTags:
         """What is chosen."""
-        folders = () if self._clip_ids else (self._folder,) if self._folder else tuple(self.tree.chosen or ())
+        folders = () if self._clip_ids else (self._folder,) if self._folder else self.tree.chosen_folders
         return ProposeTags(self._labels, folders, self._clip_ids, BAR)
 
     @property
@@ -152,7 +152,7 @@ class ChoicePage(DialogPage):
         self._own.setVisible(chosen == OWN)
         self.about.setText(next((known.description for known in self._sets if known.name == chosen), ""))
         self.about.setVisible(bool(self.about.text()))
-        has_sounds = bool(self._clip_ids or self._folder) or self.tree.chosen is not None
+        has_sounds = bool(self._clip_ids or self._folder or self.tree.chosen_folders)
         self.propose.setEnabled(has_sounds and bool(self._labels) and not self._working)
         self.propose.setText("Listening…" if self._working else "Propose tags")
 

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from soundsearch.engine import messages as m
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.tag_model import Column, ReviewModel
-from soundsearch.records import ClipProposals, Failure, ProposedTag, TagProposals, WriteReport
+from soundsearch.records import ClipProposals, Failure, Folder, ProposedTag, TagProposals, WriteReport
 from tests.gui.fake_engine import FakeEngine, made_up_clip
 
 LABELS = ("kick", "snare", "rain", "door")
@@ -61,6 +61,14 @@ def test_what_is_proposed_reviewed_and_stored(window: MainWindow, qtbot: QtBot) 
     assert stored.accepted == ((2, (("kick", 0.6), ("snare", 0.55))), (3, (("snare", 0.7),)))
     assert stored.refused == ((1, ("kick",)),)
     qtbot.waitUntil(lambda: not window.tagging.dialog.isVisible())
+
+
+def test_all_folders_are_named_when_all_are_ticked(window: MainWindow, qtbot: QtBot) -> None:
+    paths = ("/more", "/sounds", "/sounds/Drums")
+    window.engine.folders = tuple(Folder(path, 4) for path in paths)  # type: ignore[attr-defined]
+    start(window, qtbot)
+    assert window.engine.asked(m.ProposeTags)[-1].folders == ("/more", "/sounds")  # type: ignore[attr-defined]
+    window.tagging.close()
 
 
 def test_closing_stores_nothing(window: MainWindow, qtbot: QtBot) -> None:
