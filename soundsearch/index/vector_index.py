@@ -196,11 +196,15 @@ class VectorIndex:
         self, query: FloatArray, limit: int, allowed: IntArray | None
     ) -> tuple[IntArray, FloatArray | None, float]:
         """Every row that may be among the best by its eight bits, what those say, and how far they may be off."""
-        may = ~self._gone if allowed is None else self._where().may_answer(allowed)
-        count = int(np.count_nonzero(may))
+        rows: IntArray | None = None
+        may = ~self._gone
+        if allowed is not None and len(allowed) < len(may) // NARROW:
+            rows = np.unique(self._where().find(allowed)[1])
+        elif allowed is not None:
+            may = self._where().may_answer(allowed)
+        count = int(np.count_nonzero(may)) if rows is None else len(rows)
         if count <= limit:
-            return np.flatnonzero(may), None, 0.0
-        rows = np.flatnonzero(may) if count < len(may) // NARROW else None
+            return np.flatnonzero(may) if rows is None else rows, None, 0.0
         scores, tolerance = self._near(query, rows)
         if rows is None and count < len(may):
             scores[~may] = -np.inf
