@@ -1,33 +1,48 @@
 """Moments: is an event that is hidden in a ten-minute recording found, and when in it?
 
-    python -m benchmarks.moments DATA [--level LU] [--recordings N] [--minutes M] [--work FOLDER]
+    python -m benchmarks.moments DATA [--levels 0,6,12] [--recordings N] [--minutes M] [--split val] [--json]
 
-DATA is the development data. Events are clips of its validation split, of a kind that no bed holds; each is hidden at
-a random place of a bed that is repeated to the length of the recording. Two libraries are scanned: the recordings with
-moments, and the events as clips of their own. An event counts where the lone clip is the top hit; it is found where
-its recording is the top hit, with the middle of the moment no further than 2.5 s from the middle of the event.
+DATA is the development data. Events are short clips of one split, no two of whose labels share a word, of kinds that no
+bed holds. Beds are ten minutes of rain, fire, waves, wind, a helicopter or a boat, made of that split's clips one after
+the other. Each event is hidden at a random place of a bed, its loudness so many LU above the bed's.
+
+It counts where, in the same library with the event as one more clip (and its recording without it), that clip is the
+top hit. It is found where, without that clip, its recording is the top hit, the middle of the moment no further than
+2.5 s from the middle of the event. It is asked for by its description, and by itself, who as a lone clip is first.
+
+A window that an event does not touch is heard once for all recordings of its bed: what a window gives depends on its
+samples alone, so the numbers are those of a scan of every recording.
 """
 
 import argparse
 import csv
-import shutil
+import json
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from soundsearch.audio.analysis import analyse
 from soundsearch.audio.decode import decode, mono, resample
-from soundsearch.engine.service import Engine
-from soundsearch.records import Example, Query
-from soundsearch.settings import Places
+from soundsearch.audio.features import features
+from soundsearch.audio.windows import window_length_s, window_starts_s
+from soundsearch.catalogue.store import Catalogue
+from soundsearch.engine.direction import Direction, Yardstick
+from soundsearch.engine.hybrid import Heard, hear
+from soundsearch.engine.moments import BLOCK, LONG_S, MomentIndex, with_moments
+from soundsearch.index import VectorIndex
+from soundsearch.model.bundle import Bundle
+from soundsearch.model.clap import ClapEncoder
+from soundsearch.records import FloatArray, IntArray
+from soundsearch.settings import resource
 
-RATE = 32_000
 NEAR_S = 2.5
-BEDS = ("fireplace", "wind", "city", "Orage et pluie", "summer-night", "train", "雨 (rain)", "Волны океана", "boat")
+FADE_S = 0.5  # between the clips of a bed
+BED_LUFS = -30.0
+BEDS = (("rain",), ("crackling fire",), ("sea waves",), ("helicopter",), ("wind",), ("storm", "boat", "city", "waves"))
 # What these beds hold themselves, or sounds much like it.
 IN_BEDS = """
 rain wind sea water waves river stream thunder storm fire crackling engine bus car train boat helicopter airplane motor
@@ -36,120 +51,276 @@ chainsaw rustle swoosh whoosh air ship machine vehicle paper wood breath breathi
 """
 
 
+@dataclass(frozen=True)
+class Recording:
+    """What the program keeps of a recording: its vector, and its windows."""
+
+    whole: FloatArray  # (dimension,)
+    starts: FloatArray  # (n,) seconds
+    windows: FloatArray  # (n, dimension)
+
+
+class Ear:
+    """The starter, and how it hears."""
+
+    def __init__(self) -> None:
+        self.bundle = Bundle.open(resource("model"))
+        self.encoder = ClapEncoder(self.bundle, "cpu", "float32")
+        self.front_end = self.bundle.front_end
+        self.rate = self.front_end.sample_rate
+        self.window_s = window_length_s(self.front_end)
+
+    def load(self, path: Path) -> np.ndarray:
+        waveform = decode(str(path))
+        return resample(mono(waveform), waveform.sample_rate, self.rate).astype(np.float64)
+
+    def hear(self, clips: list[np.ndarray]) -> FloatArray:
+        rows = [
+            self.encoder.embed_features(
+                [features(clip.astype(np.float32), self.front_end) for clip in clips[at : at + 8]]
+            )
+            for at in range(0, len(clips), 8)
+        ]
+        return np.concatenate(rows) if rows else np.zeros((0, self.bundle.dimension), np.float32)
+
+    def cut(self, samples: np.ndarray, starts: FloatArray) -> list[np.ndarray]:
+        length = round(self.window_s * self.rate)
+        return [samples[(at := round(float(start) * self.rate)) : at + length] for start in starts]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--level", type=float, default=10.0, help="of the event above its bed, in LU")
+    parser.add_argument("--levels", default="0,6,12", help="of the event above its bed, in LU")
     parser.add_argument("--recordings", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--work", type=Path, help="folder for the libraries, which are kept there")
+    parser.add_argument("--split", choices=("val", "train"), default="val")
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    work = options.work or Path(tempfile.mkdtemp(prefix="moments"))
-    try:
-        truth = build(options.data, work, options.recordings, options.minutes, options.level)
-        report(work, truth)
-    finally:
-        if options.work is None:
-            shutil.rmtree(work, ignore_errors=True)
+    levels = [float(level) for level in options.levels.split(",")]
+    results = measure(options.data, levels, options.recordings, options.minutes, options.split)
+    if options.json:
+        print(json.dumps(results, indent=1))
+    else:
+        report(results)
     return 0
 
 
-def events(data: Path, count: int) -> list[dict[str, str]]:
-    """Clips of 0.5 to 6 s whose captions are their own and whose kind is in no bed."""
-    rows = []
-    for name in ("captioned", "library"):
-        rows += list(csv.DictReader((data / name / f"{name}.csv").open(encoding="utf-8")))
-    order = np.random.default_rng(0).permutation(len(rows))
+def measure(data: Path, levels: list[float], count: int, minutes: float, split: str) -> dict[str, object]:
+    ear = Ear()
+    draw = np.random.default_rng(1)
+    rows = clips_of(data)
+    chosen = events(rows, split, count)
+    clips = [ear.load(data / row["path"]) for row in chosen]
+    beds = [bed for names in BEDS if len(bed := make_bed(ear, data, rows, split, names, minutes, draw))]
+    begun = time.monotonic()
+    heard_beds = [hear_recording(ear, bed) for bed in beds]
+    seconds = (time.monotonic() - begun) / len(beds)
+    lone = ear.hear(clips)
+    texts = ear.encoder.embed_texts([row["caption"] for row in chosen])
+    places = [int(draw.integers(0, len(beds[0]) - len(clip))) for clip in clips]
+    middles = [(at + len(clip) / 2) / ear.rate for at, clip in zip(places, clips, strict=True)]
+    found = []
+    for level in levels:
+        recordings = []
+        for number, (clip, at) in enumerate(zip(clips, places, strict=True)):
+            of = number % len(beds)
+            gain = 10 ** ((BED_LUFS + level - loudness(clip, ear.rate)) / 20)
+            recordings.append(hide(ear, beds[of], heard_beds[of], clip * gain, at))
+        with tempfile.TemporaryDirectory() as folder:
+            library = Library(Path(folder), ear.bundle, recordings, heard_beds, lone)
+            found += [
+                {"level": level, "query": kind, **library.ask(kind, texts if kind == "text" else lone, middles)}
+                for kind in ("text", "sound")
+            ]
+        print(f"{level:g} LU heard", file=sys.stderr)
+    windows = len(heard_beds[0].starts)
+    return {
+        "recordings": len(chosen),
+        "minutes": minutes,
+        "window_s": ear.window_s,
+        "windows": windows,
+        "bytes": windows * (2 * ear.bundle.dimension + 4),
+        "seconds": round(seconds, 1),
+        "found": found,
+    }
+
+
+def clips_of(data: Path) -> list[dict[str, str]]:
+    return [
+        row
+        for name in ("captioned", "library")
+        for row in csv.DictReader((data / name / f"{name}.csv").open(encoding="utf-8"))
+    ]
+
+
+def events(rows: list[dict[str, str]], split: str, count: int) -> list[dict[str, str]]:
+    """Clips of 0.5 to 6 s with a caption of their own, no two of whose labels share a word, of kinds in no bed."""
     chosen: list[dict[str, str]] = []
-    labels: dict[str, int] = {}
-    for split in ("val", "train"):
-        for row in (rows[i] for i in order):
-            words = set(f"{row['label']} {row['caption']}".lower().replace(",", " ").split())
-            is_new = all(row["caption"] != other["caption"] for other in chosen)
-            if (
-                row["split"] != split
-                or not 0.5 <= float(row["duration_s"]) <= 6
-                or words & set(IN_BEDS.split())
-                or not is_new
-            ):
-                continue
-            if labels.get(row["label"], 0) < 1 and len(chosen) < count:
-                labels[row["label"]] = labels.get(row["label"], 0) + 1
-                chosen.append(row)
+    taken: set[str] = set()
+    for row in (rows[at] for at in np.random.default_rng(0).permutation(len(rows))):
+        words = set(f"{row['label']} {row['caption']}".lower().replace(",", " ").split())
+        label = {word for word in row["label"].lower().replace("-", " ").split() if not word.isdigit()}
+        if (
+            len(chosen) < count
+            and row["split"] == split
+            and row["caption_src"] != "class-phrase"
+            and 0.5 <= float(row["duration_s"]) <= 6
+            and not words & set(IN_BEDS.split())
+            and not label & taken
+            and all(row["caption"] != other["caption"] for other in chosen)
+        ):
+            chosen.append(row)
+            taken |= label
     return chosen
 
 
-def build(data: Path, work: Path, count: int, minutes: float, level: float) -> list[tuple[dict[str, str], float]]:
-    """Write both libraries; returns each event with the middle of it in its recording, in seconds."""
-    (work / "long").mkdir(parents=True, exist_ok=True)
-    (work / "lone").mkdir(exist_ok=True)
-    draw = np.random.default_rng(1)
-    beds = [load(next((data / "library" / "Ambience" / "Long").glob(f"{name}.*"))) for name in BEDS]
-    truth = []
-    for number, row in enumerate(events(data, count)):
-        event, bed = load(data / row["path"]), beds[number % len(beds)]
-        total = round(minutes * 60 * RATE)
-        recording = np.tile(bed, -(-total // len(bed)) + 1)[(start := draw.integers(len(bed))) : start + total]
-        recording = recording * 10 ** ((-30.0 - loudness(recording[: 60 * RATE])) / 20)
-        at = int(draw.integers(0, total - len(event)))
-        recording[at : at + len(event)] += event * 10 ** ((-30.0 + level - loudness(event)) / 20)
-        recording /= max(1.0, float(np.abs(recording).max()))
-        soundfile.write(work / "long" / f"recording {number:02}.flac", recording, RATE, subtype="PCM_16")
-        soundfile.write(work / "lone" / f"event {number:02}.flac", event / max(1.0, np.abs(event).max()), RATE)
-        truth.append((row, (at + len(event) / 2) / RATE))
-    return truth
+def make_bed(
+    ear: Ear,
+    data: Path,
+    rows: list[dict[str, str]],
+    split: str,
+    labels: tuple[str, ...],
+    minutes: float,
+    draw: np.random.Generator,
+) -> np.ndarray:
+    """Clips with one of the labels, in an order that changes from round to round; empty where there are none."""
+    clips = [
+        ear.load(data / row["path"])
+        for row in rows
+        if row["split"] == split and row["label"] in labels and float(row["duration_s"]) >= 4
+    ]
+    if not clips:
+        return np.zeros(0)
+    clips = [clip / max(1e-6, np.sqrt(np.mean(clip**2))) for clip in clips]
+    fade = round(FADE_S * ear.rate)
+    ramp = np.sin(np.linspace(0, np.pi / 2, fade))
+    bed = np.zeros(round(minutes * 60 * ear.rate))
+    at, order = 0, []
+    while at < len(bed):
+        order = order or list(draw.permutation(len(clips)))
+        clip = clips[order.pop()].copy()
+        clip[:fade] *= ramp
+        clip[-fade:] *= ramp[::-1]
+        bed[at : at + len(clip)] += clip[: len(bed) - at]
+        at += len(clip) - fade
+    return bed * 10 ** ((BED_LUFS - loudness(bed[: 60 * ear.rate], ear.rate)) / 20)
 
 
-def load(path: Path) -> np.ndarray:
-    waveform = decode(str(path))
-    return resample(mono(waveform), waveform.sample_rate, RATE).astype(np.float64)
-
-
-def loudness(samples: np.ndarray) -> float:
-    lufs = analyse(samples.astype(np.float32)[:, None], RATE).loudness_lufs
+def loudness(samples: np.ndarray, rate: int) -> float:
+    lufs = analyse(samples.astype(np.float32)[:, None], rate).loudness_lufs
     return lufs if lufs is not None else float(10 * np.log10(np.mean(samples**2) + 1e-12))
 
 
-def scan(folder: Path, data_dir: Path, *, moments: bool) -> Engine:
-    engine = Engine(Places(data_dir))
-    begun = time.monotonic()
-    for _ in engine.scan([str(folder)], moments=moments):
-        pass
-    print(f"scanned {folder.name} in {time.monotonic() - begun:.0f} s", file=sys.stderr)
-    return engine
+def hear_recording(ear: Ear, samples: np.ndarray) -> Recording:
+    starts = window_starts_s(len(samples) / ear.rate, ear.window_s)
+    return Recording(ear.hear([samples])[0], starts, ear.hear(ear.cut(samples, starts)))
 
 
-def report(work: Path, truth: list[tuple[dict[str, str], float]]) -> None:
-    lone, long = (scan(work / name, work / f"data-{name}", moments=name == "long") for name in ("lone", "long"))
-    for kind in ("text", "sound"):
-        counts = dict.fromkeys(("lone", "top", "found", "near"), 0)
-        missed = []
-        for number, (row, middle) in enumerate(truth):
-            like = Example(str(work / "lone" / f"event {number:02}.flac"))
-            query = Query(texts=(row["caption"],)) if kind == "text" else Query(likes=(like,))
-            best = lone.search(query, 1)[0]
-            if best.clip.name != f"event {number:02}.flac":
+def hide(ear: Ear, bed: np.ndarray, heard: Recording, event: np.ndarray, at: int) -> Recording:
+    samples = bed.copy()
+    samples[at : at + len(event)] += event
+    begin_s, end_s = at / ear.rate, (at + len(event)) / ear.rate
+    touched = (heard.starts + ear.window_s > begin_s) & (heard.starts < end_s)
+    windows = heard.windows.copy()
+    windows[touched] = ear.hear(ear.cut(samples, heard.starts[touched]))
+    return Recording(ear.hear([samples])[0], heard.starts, windows)
+
+
+@dataclass(frozen=True)
+class Answering:
+    """The contents that may answer; clips and contents have the same ids here."""
+
+    ids: IntArray
+
+    def allowed(self, index: VectorIndex) -> IntArray | None:  # noqa: ARG002
+        return self.ids
+
+    def of_contents(self, contents: IntArray) -> tuple[IntArray, IntArray]:
+        places = np.flatnonzero(np.isin(contents, self.ids))
+        return contents[places], places
+
+    def of_clips(self, clip_ids: IntArray) -> tuple[IntArray, IntArray]:
+        kept = clip_ids[np.isin(clip_ids, self.ids)]
+        return kept, kept
+
+
+class Library:
+    """Recordings with their events, their beds without, and the events as lone clips, as the program keeps them."""
+
+    def __init__(
+        self, folder: Path, bundle: Bundle, recordings: list[Recording], beds: list[Recording], lone: FloatArray
+    ) -> None:
+        self._count, self._beds = len(recordings), len(beds)
+        catalogue = Catalogue(folder / "catalogue.sqlite")
+        self._index = VectorIndex(bundle.dimension)
+        long = [*recordings, *beds]
+        ids = np.arange(1, len(long) + len(lone) + 1)
+        for content in ids.tolist():
+            catalogue._db.execute(
+                "INSERT INTO contents (id, digest, duration_s, sample_rate, channels, format, peaks)"
+                " VALUES (?, ?, ?, 32000, 1, 'FLAC', x'')",
+                (content, content.to_bytes(16, "big"), 10 * LONG_S),
+            )
+        self._index.add(ids, np.concatenate([np.stack([recording.whole for recording in long]), lone]))
+        for content, recording in enumerate(long, start=1):
+            for block in range(-(-len(recording.starts) // BLOCK)):
+                part = slice(block * BLOCK, (block + 1) * BLOCK)
+                catalogue.moments.record(
+                    bundle.id,
+                    content,
+                    block,
+                    recording.starts[part],
+                    window_length_s(bundle.front_end),
+                    recording.windows[part],
+                    is_last=(block + 1) * BLOCK >= len(recording.starts),
+                )
+        self._moments = MomentIndex(catalogue.moments, bundle)
+        self._moments.refresh()
+        catalogue.close()
+
+    def ask(self, kind: str, queries: FloatArray, middles: list[float]) -> dict[str, int]:
+        """How many events are top hits as lone clips; whose recordings are; whose place is right; both."""
+        counts = dict.fromkeys(("lone", "top", "near", "found"), 0)
+        recordings = np.arange(1, self._count + 1)
+        for number, query in enumerate(queries):
+            own, bed = number + 1, self._count + 1 + number % self._beds
+            lone = self._count + self._beds + 1 + number
+            others = recordings[recordings != own]
+            if self._rank(kind, query, np.concatenate([others, [bed, lone]])).clip_ids[0] != lone:
                 continue
+            hits = self._rank(kind, query, recordings)
+            place = int(np.flatnonzero(hits.clip_ids == own)[0])
+            middle = float(hits.start_s[place] + hits.end_s[place]) / 2
+            is_near = abs(middle - middles[number]) <= NEAR_S
             counts["lone"] += 1
-            hits = long.search(query, len(truth))
-            own = next(hit for hit in hits if hit.clip.name == f"recording {number:02}.flac")
-            is_top, at = own.rank == 1, (own.start_s or 0.0) + ((own.end_s or 0.0) - (own.start_s or 0.0)) / 2
-            is_near = own.start_s is not None and abs(at - middle) <= NEAR_S
-            counts["top"] += is_top
+            counts["top"] += place == 0
             counts["near"] += is_near
-            counts["found"] += is_top and is_near
-            if not (is_top and is_near):
-                rest = f"rank {own.rank}, {abs(at - middle):.1f} s off, {own.similarity:.2f} v {hits[0].similarity:.2f}"
-                missed.append(f"  {row['label']} ({row['caption']}, {row['duration_s']} s): {rest}")
-        share = counts["found"] / max(1, counts["lone"])
-        print(
-            f"{kind}: of {len(truth)} events {counts['lone']} are top hits as lone clips; of these the recording is the"
-            f" top hit {counts['top']} times, the moment is right {counts['near']} times, both {counts['found']}"
-            f" times ({share:.0%})"
+            counts["found"] += place == 0 and is_near
+        return counts
+
+    def _rank(self, kind: str, query: FloatArray, ids: IntArray) -> Heard:
+        none, rows = np.zeros((0, len(query)), np.float32), query[None]
+        direction = Direction(rows, none, none, none) if kind == "text" else Direction(none, none, rows, none)
+        yardstick, answering = Yardstick(direction, self._index), Answering(ids)
+        return with_moments(
+            hear(yardstick, self._index, answering, len(ids)), self._moments, yardstick, answering, len(ids)
         )
-        print("\n".join(missed))
-    windows = long._catalogue._db.query("SELECT sum(length(vectors) + length(starts)), count(*) FROM moments")[0]
-    print(f"windows: {windows[0] / 1e6:.2f} MB in {windows[1]} blocks for {len(truth)} recordings")
+
+
+def report(results: dict) -> None:
+    print(
+        f"{results['recordings']} recordings of {results['minutes']:g} minutes, {results['windows']} windows of"
+        f" {results['window_s']:g} s each: {results['bytes'] / 1000:.0f} kB, heard in {results['seconds']:g} s\n"
+    )
+    print("| above the bed | asked by | top hit as a lone clip | recording is the top hit | right place | both |")
+    print("| ---: | --- | ---: | ---: | ---: | ---: |")
+    for row in results["found"]:
+        share = row["found"] / max(1, row["lone"])
+        print(
+            f"| {row['level']:g} LU | {row['query']} | {row['lone']} | {row['top']} | {row['near']} |"
+            f" {row['found']} ({share:.0%}) |"
+        )
 
 
 if __name__ == "__main__":

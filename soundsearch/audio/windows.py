@@ -7,9 +7,9 @@ from soundsearch.audio.features import MARGIN_S, Features, features
 from soundsearch.audio.mel import FrontEnd
 from soundsearch.records import FloatArray
 
-# A short event in ten seconds of rain is mostly rain: models that take any length hear shorter windows. Measured in
-# docs/moments.md.
-SHORT_WINDOW_S = 3.0
+# A short event in ten seconds of rain is mostly rain: models that take any length hear the shortest windows that are
+# a length of their own to them, but none shorter than this. Measured in docs/moments.md.
+SHORT_WINDOW_S = 1.5
 ROUNDING_S = 0.01  # the last window ends with the clip, whose length in samples is rounded
 
 
@@ -17,7 +17,7 @@ def window_length_s(front_end: FrontEnd) -> float:
     """How long windows of long clips are: as long as the model's own, but where it takes any length."""
     takes_any = front_end.short == "pad" and front_end.min_samples < front_end.max_samples
     longest = front_end.max_samples / front_end.sample_rate
-    return min(SHORT_WINDOW_S, longest) if takes_any else longest
+    return min(max(SHORT_WINDOW_S, front_end.min_samples / front_end.sample_rate), longest) if takes_any else longest
 
 
 def window_starts_s(duration_s: float, window_s: float) -> FloatArray:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 LONG_S = 10.0  # clips up to this long are heard whole
 BLOCK = 64  # windows decoded at one go and committed in one transaction
 SLICE = 8  # windows embedded in one step
-CHANCE = 0.25  # share of what the best of so many independent scores would gain
+OWN = 0.5  # share of a recording's own level that is taken off its moments: docs/moments.md
 WAIT_S = 0.05  # how long a step waits for the decoder or the model
 
 
@@ -145,45 +145,45 @@ class MomentIndex:
             )
         self._stamp = stamp
 
-    def counts(self) -> IntArray:
-        """How many windows each content has, by content id, ascending."""
-        result: IntArray = np.unique(self._windows.content_ids, return_counts=True)[1]
-        return result
-
     def best(
         self, scores_of: Callable[[FloatArray], FloatArray]
-    ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+    ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray, FloatArray]:
         """The best window of each content.
 
         Args:
             scores_of: Scores of unit rows (n, dimension): (n,).
         Returns:
-            Content ids, ascending, the score of the best window of each, and its start and end in seconds.
+            Content ids, ascending, the score of the best window of each, its start and end in seconds, and the mean
+            score of all windows of the content.
         """
         windows = self._windows
         if not len(windows.content_ids):
             nothing = np.zeros(0, np.float32)
-            return np.zeros(0, np.int64), nothing, nothing, nothing
+            return np.zeros(0, np.int64), nothing, nothing, nothing, nothing
         scores = scores_of(windows.vectors).astype(np.float32)
         contents, first = np.unique(windows.content_ids, return_index=True)
         highest = np.maximum.reduceat(scores, first)
-        rows = np.flatnonzero(scores == np.repeat(highest, np.diff([*first, len(scores)])))
+        counts = np.diff([*first, len(scores)])
+        mean = (np.add.reduceat(scores, first, dtype=np.float64) / counts).astype(np.float32)
+        rows = np.flatnonzero(scores == np.repeat(highest, counts))
         _, kept = np.unique(windows.content_ids[rows], return_index=True)
         rows = rows[kept]
-        return contents, highest, windows.start_s[rows], windows.end_s[rows]
+        return contents, highest, windows.start_s[rows], windows.end_s[rows], mean
 
 
 def with_moments(heard: Heard, moments: MomentIndex, yardstick: Yardstick, selection: Selection, limit: int) -> Heard:
     """Let long clips answer with their best moment: one hit for each clip, at the better of both scores.
 
-    The best of many windows is higher by chance than one whole clip: what chance alone brings is taken off, so that
-    long recordings stand among the others where they belong.
+    A moment is what stands out of its recording. One that is all like the query gives many windows that score, and the
+    best of them is high by chance: a share of how far its windows lie above the library's clips is taken off. As a
+    whole it answers at its own score all the same.
     """
-    contents, scores, starts, ends = moments.best(yardstick.scores)
+    contents, scores, starts, ends, mean = moments.best(yardstick.scores)
     clips, places = selection.of_contents(contents)
     if not len(clips):
         return heard
-    moment_scores = (scores - _chance(yardstick, moments.counts()))[places]
+    own = OWN * (mean - spread(yardstick.scores_of_sample)[0])
+    moment_scores = np.minimum(scores - own, np.maximum(scores, 1.0))[places]  # nothing is more alike than the same
     ids = np.concatenate([heard.clip_ids, clips])
     similarity = np.concatenate([heard.similarity, moment_scores]).astype(np.float32)
     order = np.lexsort((ids, -similarity))
@@ -195,13 +195,6 @@ def with_moments(heard: Heard, moments: MomentIndex, yardstick: Yardstick, selec
     is_long = clips[at] == ids[kept]
     start_s, end_s = (np.where(is_long, times[places[at]], np.nan).astype(np.float32) for times in (starts, ends))
     return Heard(ids[kept], similarity[kept], start_s, end_s)
-
-
-def _chance(yardstick: Yardstick, counts: IntArray) -> FloatArray:
-    """How far the best of so many scores stands above one of them, by chance: of windows that are alike, less."""
-    deviation = spread(yardstick.scores_of_sample)[1]
-    result: FloatArray = (CHANCE * deviation * np.sqrt(2 * np.log(np.maximum(counts, 1)))).astype(np.float32)
-    return result
 
 
 def _none(dimension: int) -> Windows:

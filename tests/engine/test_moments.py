@@ -71,7 +71,8 @@ def test_windows_cover_a_clip_and_overlap_by_half(duration_s: float, window_s: f
 
 def test_models_that_take_any_length_hear_shorter_windows() -> None:
     assert window_length_s(FrontEnd()) == 10.0
-    assert window_length_s(FrontEnd(short="pad", long="windows", min_samples=48_000)) == 3.0
+    assert window_length_s(FrontEnd(short="pad", long="windows", min_samples=48_000)) == 1.5
+    assert window_length_s(FrontEnd(short="pad", long="windows", min_samples=96_000)) == 2.0
 
 
 def test_a_window_is_what_the_whole_clip_has_there(tmp_path: Path) -> None:
@@ -104,6 +105,43 @@ def test_a_long_clip_answers_with_the_moment_that_matched(engine: Engine, long_l
     assert (own.start_s, own.end_s) == (28.0, 38.0)
     assert own.similarity > found["only hiss.wav"].similarity
     assert found["tone 300.wav"].start_s is None and found["tone 300.wav"].end_s is None
+
+
+def test_the_best_window_and_the_level_of_each_recording_are_those_of_a_plain_count(
+    engine: Engine, long_library: Path
+) -> None:
+    scan_moments(engine, long_library)
+    bundle = engine.chosen.bundle
+    windows = engine._catalogue.moments.windows(bundle.id, bundle.dimension)
+    index = moments_room.MomentIndex(engine._catalogue.moments, bundle)
+    index.refresh()
+    wanted = engine.embed_texts(["hiss"])[0]
+    contents, highest, starts, ends, mean = index.best(lambda vectors: vectors @ wanted)
+    assert contents.tolist() == sorted(set(windows.content_ids.tolist()))
+    for row, content in enumerate(contents):
+        own = windows.content_ids == content
+        scores = windows.vectors[own] @ wanted
+        best = scores.argmax()
+        assert highest[row] == pytest.approx(scores.max(), abs=1e-6) and mean[row] == pytest.approx(
+            scores.mean(), abs=1e-6
+        )
+        assert (starts[row], ends[row]) == (windows.start_s[own][best], windows.end_s[own][best])
+
+
+def test_a_moment_counts_by_how_far_it_stands_out_of_its_recording(engine: Engine, long_library: Path) -> None:
+    event = Example(str(long_library / "with a chirp.wav"), 28.0, 38.0)
+    scan_moments(engine, long_library)
+    bundle = engine.chosen.bundle
+    windows = engine._catalogue.moments.windows(bundle.id, bundle.dimension)
+    wanted = engine.embed_files([event])[0]
+    middle = np.median(engine.chosen.index().vectors @ wanted)
+    hits = {hit.clip.name: hit for hit in engine.search(Query(likes=(event,)), 10)}
+    for name in ("with a chirp.wav", "only hiss.wav"):
+        content = engine._catalogue.organiser.content_of(hits[name].clip.id)
+        scores = windows.vectors[windows.content_ids == content] @ wanted
+        moment = min(scores.max() - 0.5 * (scores.mean() - middle), 1.0)
+        whole = (engine.chosen.index().vectors_of(np.array([content]))[1] @ wanted)[0]
+        assert hits[name].similarity == pytest.approx(max(moment, whole), abs=2e-3)
 
 
 def test_moments_are_searched_behind_filters_and_a_setting_asks_for_them(engine: Engine, long_library: Path) -> None:
