@@ -18,6 +18,7 @@ Float64Array = npt.NDArray[np.float64]
 FRAME_S = 0.0464  # 2048 samples at 44.1 kHz
 N_BANDS = 24  # that onsets are looked for in
 CHUNK_FRAMES = 64  # transformed at once
+PIECE_SAMPLES = 1 << 18  # of a clip at hand, taken at once: copies of a long one whole cost more than its transforms
 RHYTHM_S = 120.0  # two minutes are enough to know the tempo
 SILENCE = 1e-9  # power
 LOUDEST = 8.0  # float files may hold more, which tells nothing of how they sound
@@ -70,7 +71,7 @@ class Analyser:
         """Take the next samples, (n, n_channels)."""
         self._samples += len(samples)
         self._peak = max(self._peak, float(samples.max(initial=0)), -float(samples.min(initial=0)))
-        self._digest.update(np.ascontiguousarray(samples).tobytes())
+        self._digest.update(np.ascontiguousarray(samples))
         if max(samples.max(initial=0), -samples.min(initial=0)) > LOUDEST:
             samples = np.clip(samples, -LOUDEST, LOUDEST)
         for frames in self._frames.add(samples):
@@ -127,7 +128,8 @@ class Analyser:
 def analyse(samples: FloatArray, sample_rate: int) -> Sound:
     """Measure a clip that is at hand whole, samples (n, n_channels)."""
     analyser = Analyser(sample_rate, samples.shape[1])
-    analyser.add(samples)
+    for start in range(0, len(samples), PIECE_SAMPLES):
+        analyser.add(samples[start : start + PIECE_SAMPLES])
     return analyser.finish()
 
 
