@@ -71,7 +71,7 @@ class Analyser:
         """Take the next samples, (n, n_channels)."""
         self._samples += len(samples)
         self._peak = max(self._peak, float(samples.max(initial=0)), -float(samples.min(initial=0)))
-        self._digest.update(np.ascontiguousarray(samples))
+        self._digest.update(np.ascontiguousarray(samples).reshape(-1).data)
         if max(samples.max(initial=0), -samples.min(initial=0)) > LOUDEST:
             samples = np.clip(samples, -LOUDEST, LOUDEST)
         for frames in self._frames.add(samples):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from soundsearch.audio import decode
 from soundsearch.records import FloatArray
 
+COLUMNS = 96  # of a row of the list
 FRAME_SAMPLES = 1024  # of the transform that tells the brightness
 FRAMES_PER_COLUMN = 2
 HOP_SAMPLES = 512
@@ -134,7 +135,7 @@ def brightness(power: npt.NDArray[np.float64], moment: npt.NDArray[np.float64]) 
     return result
 
 
-def peaks(samples: FloatArray, sample_rate: int, n_columns: int = 96) -> Peaks:
+def peaks(samples: FloatArray, sample_rate: int, n_columns: int = COLUMNS) -> Peaks:
     """Return what a picture of the waveform needs: 96 columns for a row of the list, 2000 for the player.
 
     Args:
@@ -153,7 +154,7 @@ def peaks(samples: FloatArray, sample_rate: int, n_columns: int = 96) -> Peaks:
     return builder.finish()
 
 
-def load_peaks(path: str, n_columns: int = 96) -> Peaks:
+def load_peaks(path: str, n_columns: int = COLUMNS) -> Peaks:
     """Return the peaks of a file, decoded in blocks; what a header promises too much is flat.
 
     Raises:

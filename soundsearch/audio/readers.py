@@ -44,6 +44,11 @@ class AudioInfo:
     format: str  # "WAV", "FLAC", "M4A", ...
     subtype: str  # "PCM_16", "VORBIS", "AAC", ...
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether a part can be read to the sample, with no run-up for the decoder."""
+        return self.subtype.startswith(EXACT_SUBTYPES)
+
 
 class Reader(Protocol):
     """An open audio file."""
@@ -111,10 +116,22 @@ class SoundFileReader:
         except (sf.SoundFileError, RuntimeError) as err:
             raise Unreadable(str(err)) from err
 
+    def part(self, begin: int, end: int) -> FloatArray:
+        """Return the frames from `begin` to before `end`, (n, n_channels); fewer where the file breaks off.
+
+        Raises:
+            Unreadable: When the library cannot go there, or fails on the way.
+        """
+        try:
+            self._file.seek(begin)
+            samples: FloatArray = self._file.read(end - begin, dtype="float32", always_2d=True)
+        except (sf.SoundFileError, RuntimeError) as err:
+            raise Unreadable(str(err)) from err
+        return samples
+
     def _seek_before(self, start: int) -> int:
         """Go to `start`, or to a place before it from where the decoder has settled when it comes there."""
-        exact = self.info.subtype.startswith(EXACT_SUBTYPES)
-        place = start if exact else max(0, start - round(PREROLL_S * self.info.sample_rate))
+        place = start if self.info.is_exact else max(0, start - round(PREROLL_S * self.info.sample_rate))
         place = min(place, self.info.frames)  # libsndfile does not seek behind what the header says
         if not place:
             return 0

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
+from types import MappingProxyType
 
 import numpy as np
 
@@ -40,12 +41,19 @@ class Sounds:
             (content_id, VERSION, *astuple(sound)),
         )
 
-    def record(self, sounds: Mapping[int, Sound]) -> None:
-        """Commit measurements by content, one transaction; contents that are gone meanwhile are left out."""
+    def record(self, sounds: Mapping[int, Sound], peaks: Mapping[int, bytes] = MappingProxyType({})) -> None:
+        """Commit measurements by content, one transaction; contents that are gone meanwhile are left out.
+
+        Args:
+            sounds: What was measured.
+            peaks: Waveforms as they are drawn, for those of the contents that have none yet.
+        """
         with self._db.transaction():
             for content_id, sound in sounds.items():
                 if self._db.execute("SELECT 1 FROM contents WHERE id = ?", (content_id,)).fetchone():
                     self.put(content_id, sound)
+            for content_id, drawn in peaks.items():
+                self._db.execute("UPDATE contents SET peaks = ? WHERE id = ? AND peaks = x''", (drawn, content_id))
             if sounds:
                 self._db.execute("UPDATE counters SET value = value + 1 WHERE name = 'changes'")
 

@@ -15,7 +15,7 @@ import numpy as np
 from soundsearch.audio.analysis import analyse as measure
 from soundsearch.audio.analysis import load_sound
 from soundsearch.audio.decode import decode, mono, probe, resample
-from soundsearch.audio.features import WHOLE_MAX_S, Features, FrontEnd, features, load_features
+from soundsearch.audio.features import WHOLE_MAX_S, Features, FrontEnd, features, load_features, load_in_parts
 from soundsearch.audio.metadata import read_tags
 from soundsearch.audio.peaks import load_peaks, peaks
 from soundsearch.catalogue.store import Analysis, Catalogue, KnownRoot, PendingFile
@@ -196,8 +196,15 @@ def _digest(path: str) -> bytes:
 
 
 def _hear(path: str, front_end: FrontEnd) -> tuple[Analysis, Features]:
-    """Decode once for waveform, measures and features; what is too long to hold is read in blocks instead."""
+    """Decode once for waveform, measures and features; what is too long to hold is read in blocks instead.
+
+    A long file whose parts can be had exactly is only made searchable: waveform and measures, for which all of it has
+    to be decoded, follow when everything can be searched.
+    """
     info = probe(path)
+    in_parts = load_in_parts(path, info, front_end)
+    if in_parts is not None:
+        return Analysis(0, b"", 0, 0, info.duration_s, info.sample_rate, info.channels, info.format), in_parts
     if info.duration_s <= WHOLE_MAX_S:
         waveform = decode(path)
         samples = mono(waveform)

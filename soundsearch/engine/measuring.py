@@ -1,4 +1,4 @@
-"""Measuring: what older catalogues, or an older analysis, do not say about contents; no model is needed."""
+"""Measuring: what contents do not say yet, for their analysis was older or had to be quick; no model is needed."""
 
 import logging
 import os
@@ -6,8 +6,11 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
 
-from soundsearch.audio.analysis import load_sound
+from soundsearch.audio.analysis import Analyser
+from soundsearch.audio.decode import blocks, mono, probe
+from soundsearch.audio.peaks import COLUMNS, PeakBuilder
 from soundsearch.catalogue.sounds import Unmeasured
 from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.errors import DecodeError
@@ -20,8 +23,16 @@ WAIT_S = 0.05  # how long a step waits for the decoders
 AHEAD = 4  # clips decoded ahead, for each worker
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    sound: Sound
+    peaks: bytes = b""
+
+
 def measure_known(catalogue: Catalogue, roots: Sequence[KnownRoot], workers: int) -> Generator[Progress, None, int]:
-    """Measure the contents below the roots that the analysis of now has not seen; returns how many.
+    """Measure the contents below the roots that the analysis of now has not seen, and draw those that have no waveform.
+
+    Returns how many.
 
     Each batch is kept: when the generator is closed the next scan goes on from there.
     """
@@ -30,15 +41,16 @@ def measure_known(catalogue: Catalogue, roots: Sequence[KnownRoot], workers: int
         return 0
     pool = ThreadPoolExecutor(workers, thread_name_prefix="measure")
     done = 0
-    batch: dict[int, Sound] = {}
+    batch: dict[int, _Measured] = {}
     try:
-        for clip, sound in _measured(pool, waiting, AHEAD * workers):
+        for clip, found in _measured(pool, waiting, AHEAD * workers):
             if clip is not None:
                 done += 1
-                if sound is not None:
-                    batch[clip.content_id] = sound
+                if found is not None:
+                    batch[clip.content_id] = found
             if len(batch) >= BATCH or done == len(waiting):
-                catalogue.sounds.record(batch)
+                sounds = {content: found.sound for content, found in batch.items()}
+                catalogue.sounds.record(sounds, {content: found.peaks for content, found in batch.items()})
                 batch = {}
             yield Progress("measure", done, len(waiting), detail=clip.path if clip else "")
     finally:
@@ -48,10 +60,10 @@ def measure_known(catalogue: Catalogue, roots: Sequence[KnownRoot], workers: int
 
 def _measured(
     pool: ThreadPoolExecutor, waiting: Sequence[Unmeasured], ahead: int
-) -> Iterator[tuple[Unmeasured | None, Sound | None]]:
+) -> Iterator[tuple[Unmeasured | None, _Measured | None]]:
     """Clips with their measures in order; (None, None) whenever there is nothing yet."""
     rest = iter(waiting)
-    running: deque[tuple[Unmeasured, Future[Sound | None]]] = deque()
+    running: deque[tuple[Unmeasured, Future[_Measured | None]]] = deque()
     while True:
         while len(running) < ahead and (clip := next(rest, None)) is not None:
             running.append((clip, pool.submit(_measure, clip)))
@@ -65,18 +77,33 @@ def _measured(
             yield None, None
 
 
-def _measure(clip: Unmeasured) -> Sound | None:
+def _measure(clip: Unmeasured) -> _Measured | None:
     """What a worker thread does; None for a file that is not what the catalogue knows: the next scan will see."""
     try:
         status = os.stat(clip.path)
         if (status.st_size, status.st_mtime_ns) != (clip.size_bytes, clip.modified_ns):
             return None
-        return load_sound(clip.path)
+        return _heard(clip.path)
     except OSError:
         return None
     except DecodeError as err:  # it was readable once: nothing can be said of it, and asking again would not help
         log.warning("measuring %r: %s", clip.path, err)
-        return Sound()
+        return _Measured(Sound())
     except Exception:  # our bug in one clip must not end a scan of a million
         log.exception("measuring %r", clip.path)
-        return Sound()
+        return _Measured(Sound())
+
+
+def _heard(path: str) -> _Measured:
+    """Decode a file once, in blocks, for both."""
+    info = probe(path)
+    analyser: Analyser | None = None
+    drawn = PeakBuilder(info.frames, info.sample_rate, COLUMNS) if info.frames >= COLUMNS else None
+    for block in blocks(path):
+        if analyser is None:
+            analyser = Analyser(block.sample_rate, block.samples.shape[1])
+        analyser.add(block.samples)
+        if drawn:
+            drawn.add(mono(block))
+    assert analyser is not None, "blocks() yields or raises"
+    return _Measured(analyser.finish(), drawn.finish().to_bytes() if drawn else b"")

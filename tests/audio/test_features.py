@@ -15,7 +15,16 @@ from hypothesis.extra import numpy as hnp
 
 from soundsearch.audio import decode
 from soundsearch.audio import features as room
-from soundsearch.audio.features import Features, FrontEnd, features, int16_step, load_features, log_mel, repeat_pad
+from soundsearch.audio.features import (
+    Features,
+    FrontEnd,
+    features,
+    int16_step,
+    load_features,
+    load_in_parts,
+    log_mel,
+    repeat_pad,
+)
 from soundsearch.errors import DecodeError
 from tests.audio.reference import CLAP_FUSED, CLAP_UNFUSED, KALDI
 from tests.golden.clap_front_end import golden, tone
@@ -208,6 +217,47 @@ def whole_features(path: str, front_end: FrontEnd, start_s: float | None, end_s:
     waveform = decode.decode(path, start_s, end_s)
     samples = decode.resample(decode.mono(waveform), waveform.sample_rate, front_end.sample_rate)
     return features(samples, front_end)
+
+
+@pytest.fixture(scope="module", params=[8_000, 11_025])
+def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A FLAC of 400 s, one sample grid whole in the model's and one not."""
+    path = tmp_path_factory.mktemp("recording") / "recording.flac"
+    noise = np.random.default_rng(9).standard_normal(400 * request.param) * np.linspace(0.02, 0.2, 400 * request.param)
+    sf.write(path, noise.astype(np.float32), request.param)
+    return str(path)
+
+
+@pytest.mark.parametrize("front_end", [CLAP_FUSED, CLAP_UNFUSED, KALDI], ids=["fused", "unfused", "kaldi"])
+def test_a_recording_is_decoded_where_the_model_looks(
+    front_end: FrontEnd, recording: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front_end = replace(front_end, int16_step=False)
+    expected = whole_features(recording, front_end, None, None)
+    decoded: list[int] = []
+    clean = decode._clean
+    monkeypatch.setattr(decode, "_clean", lambda block: (decoded.append(len(block)), clean(block))[1])
+    found = load_in_parts(recording, info := decode.probe(recording), front_end)
+    assert found is not None and found.longer
+    assert sum(decoded) < 0.5 * info.frames
+    heard = expected.mel > -50  # above what the rounding of the resampler leaves over the top of the file
+    assert np.abs(found.mel - expected.mel)[heard].max() <= 2e-3
+    assert np.array_equal(load_features(recording, front_end).mel, found.mel)  # a scan and a query hear the same
+
+
+def test_what_cannot_be_had_in_parts_is_decoded_whole(
+    recording: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = tmp_path / "cut.flac"
+    cut.write_bytes(Path(recording).read_bytes()[: Path(recording).stat().st_size * 3 // 4])
+    assert load_in_parts(str(cut), decode.probe(str(cut)), CLAP_FUSED) is None
+    expected = whole_features(str(cut), CLAP_FUSED, None, None)
+    np.testing.assert_array_equal(load_features(str(cut), CLAP_FUSED).mel, expected.mel)
+    monkeypatch.setattr(room, "PARTS_MIN_S", 1.0)
+    lossy, short = tmp_path / "lossy.ogg", tmp_path / "short.wav"
+    for path in (lossy, short):
+        sf.write(path, SOUND[: 12 * 48_000], 48_000)
+        assert load_in_parts(str(path), decode.probe(str(path)), CLAP_FUSED) is None
 
 
 @pytest.mark.parametrize("front_end", [CLAP_FUSED, KALDI], ids=["fused", "kaldi"])

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundsearch.audio.analysis import analyse
+from soundsearch.audio.decode import decode, mono
+from soundsearch.audio.peaks import Peaks, peaks
 from soundsearch.engine import analysing, listing
 from soundsearch.engine.service import Engine
 from soundsearch.errors import CatalogueError
@@ -39,6 +42,30 @@ def test_names_are_listed_before_anything_is_analysed(engine: Engine, library: P
     assert len(names(engine)) == 14
     assert engine.status().embedded == 0
     steps.close()
+
+
+def test_long_recordings_are_searchable_before_they_are_measured(open_engine: OpenEngine, tmp_path: Path) -> None:
+    folder = tmp_path / "Tapes"
+    folder.mkdir()
+    write_tone(folder / "tape.wav", 200.0, seconds=400.0, rate=8_000)
+    engine = open_engine()
+    steps = engine.scan([str(folder)])
+    while next(steps).phase != "measure":
+        pass
+    hits = engine.search(Query(texts=("tape",)), 5)
+    assert len(hits) == 1 and engine.status().embedded == 1
+    assert all(hit.clip.duration_s == 400.0 and not hit.clip.peaks and hit.clip.loudness_lufs is None for hit in hits)
+    steps.close()
+    engine.close()
+    again = open_engine()
+    assert run_scan(again).embedded == 0  # what was stopped is gone on with
+    for hit in again.search(Query(texts=("tape",)), 5):
+        waveform = decode(hit.clip.path)
+        drawn, whole = Peaks.from_bytes(hit.clip.peaks), peaks(mono(waveform), waveform.sample_rate)
+        assert np.array_equal(drawn.low, whole.low) and np.array_equal(drawn.high, whole.high)
+        assert np.abs(drawn.brightness.astype(int) - whole.brightness).max() <= 2  # frames do not cross pieces
+        assert hit.clip.loudness_lufs == pytest.approx(analyse(waveform.samples, waveform.sample_rate).loudness_lufs)
+    assert again.verify() == []
 
 
 def test_renamed_and_moved_clips_keep_id_and_vector(engine: Engine, library: Path, tmp_path: Path) -> None:
