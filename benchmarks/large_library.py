@@ -66,6 +66,7 @@ def make(data: Path, sounds: Path, n: int, model: str | None = None) -> None:
                 peaks=peaks[(start + i) % DIFFERENT],
                 vector=rows[i].astype(np.float32),
                 sound=Sound(),
+                labels=(WORDS[(start + i) * 7919 % len(WORDS)], f"pack {(start + i) % 97:02}"),
             )
             for i, file in enumerate(batch)
         ]

@@ -6,7 +6,6 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from soundsearch.audio import decode
 from soundsearch.records import FloatArray
 
 COLUMNS = 96  # of a row of the list
@@ -160,6 +159,8 @@ def load_peaks(path: str, n_columns: int = COLUMNS) -> Peaks:
     Raises:
         DecodeError: If nothing can be decoded.
     """
+    from soundsearch.audio import decode  # brings the codec libraries, which drawing what is known need not
+
     info = decode.probe(path)
     if info.frames < n_columns:
         waveform = decode.decode(path)

@@ -33,6 +33,7 @@ from soundsearch.settings import Places
 log = logging.getLogger(__name__)
 
 PICTURE_TIMEOUT_S = 120.0
+SWITCH_S = 0.001  # how long another thread of this process may hold the interpreter while the window waits for it
 QT_LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,
@@ -95,6 +96,7 @@ def make_application(argv: Sequence[str] = ("soundsearch",)) -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
+    sys.setswitchinterval(SWITCH_S)
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     app = QApplication(list(argv))
     app.setApplicationName("soundsearch")

@@ -4,16 +4,19 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from soundsearch.audio.record import MAX_S, Recorder
 from soundsearch.errors import RecordingError
 from soundsearch.gui import wording
 from soundsearch.gui.labels import label
 from soundsearch.gui.theme import Theme
+
+if TYPE_CHECKING:
+    from soundsearch.audio.record import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +24,6 @@ POLL_MS = 33
 NARROW = 480  # pixels
 FLOOR_DB = -60.0  # left end of the meter
 FALL_DB = 1.5  # a poll: the meter rises at once and falls slowly, as meters do
-
-MakeRecorder = Callable[[Path, Callable[[Path], None], Callable[[RecordingError], None]], Recorder]
 
 
 class LevelMeter(QWidget):
@@ -102,6 +103,8 @@ class RecordingStrip(QFrame):
 
     def show_running(self, seconds: float, level_db: float) -> None:
         """Show how it goes on."""
+        from soundsearch.audio.record import MAX_S
+
         self.clock.setText(f"{wording.clock(seconds)} of {wording.clock(MAX_S)}")
         self.meter.show_level(level_db)
 
@@ -173,11 +176,9 @@ class Recording(QObject):
     _done = Signal(int, object)  # from the recorder's thread to ours, with the number of the recording
     _failed = Signal(int, object)
 
-    def __init__(
-        self, strip: RecordingStrip, folder: Path, parent: QObject, make_recorder: MakeRecorder = Recorder
-    ) -> None:
+    def __init__(self, strip: RecordingStrip, folder: Path, parent: QObject) -> None:
         super().__init__(parent)
-        self._strip, self._folder, self._make = strip, folder, make_recorder
+        self._strip, self._folder = strip, folder
         self._recorder: Recorder | None = None
         self._number = 0
         self._poll = QTimer(self, interval=POLL_MS)
@@ -202,11 +203,13 @@ class Recording(QObject):
 
     def start(self) -> None:
         """Open the microphone."""
+        from soundsearch.audio.record import Recorder  # brings the sound libraries, which the start need not
+
         if self._recorder is None:
             self.began.emit()
             self._number += 1
             done, failed = partial(self._done.emit, self._number), partial(self._failed.emit, self._number)
-            self._recorder = self._make(self._folder, done, failed)
+            self._recorder = Recorder(self._folder, done, failed)
             self._strip.begin()
             self._poll.start()
 

@@ -3,7 +3,6 @@
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
-from soundsearch.gui.about import About
 from soundsearch.gui.audition import Audition
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
@@ -82,6 +81,8 @@ class WindowDialogs(QObject):
 
     def show_about(self) -> None:
         """What this is, and the licences."""
+        from soundsearch.gui.about import About  # brings the readers of package metadata, which the start need not
+
         if self._window.findChild(About) is None:
             About(self._window).show()
 

@@ -1,0 +1,132 @@
+"""What a scan costs in memory, from the first clip to the last: the engine's process watched from outside, as JSON.
+
+    python -m benchmarks.memory [--clips N] [--seconds S] [--keep FOLDER] [--json FILE]
+
+N one-shots of S seconds, each of its own content (16 bit, 44.1 kHz, in folders of 500), are scanned with the starter
+model by the process that the window uses, and after each half per cent its resident memory is read. `settled` is what
+it held after the first 2,000 clips, `growth_mb_per_1000` a line through everything after that: what a library itself
+must cost is its vectors, 2 kB a clip, and a digest. `anonymous` is what was allocated; the rest are mapped files
+(weights, libraries, the catalogue), which the system takes back when it likes. Linux only: read from /proc.
+"""
+
+import argparse
+import json
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from soundsearch.engine.client import EngineClient
+from soundsearch.engine.messages import JobDone, JobFailed, JobProgress, Lost, Message, Scan
+
+RATE = 44_100
+SETTLED = 2_000  # clips after which memory should stay as it is
+READINGS = 200
+MB = 1 << 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=20_000)
+    parser.add_argument("--seconds", type=float, default=0.3, help="length of a clip")
+    parser.add_argument("--keep", type=Path, help="where the sounds lie, or are made to be used again")
+    parser.add_argument("--json", type=Path, help="also write the answer there")
+    options = parser.parse_args()
+    if not Path("/proc/self/status").exists():
+        parser.error("memory is read from /proc, which this system has not")
+    with tempfile.TemporaryDirectory() as folder:
+        sounds = (options.keep or Path(folder)).absolute() / f"{options.clips} of {options.seconds:g} s"
+        write_sounds(sounds, options.clips, options.seconds)
+        answer = measure(sounds, Path(folder) / "data", options.clips)
+    text = json.dumps({"clips": options.clips, "seconds": options.seconds, **answer}, indent=1)
+    if options.json:
+        options.json.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def write_sounds(folder: Path, n: int, seconds: float) -> None:
+    """Decaying tones in noise, no two alike; those that are there already stay."""
+    draw = np.random.default_rng(11)
+    t = np.arange(round(seconds * RATE)) / RATE
+    for number in range(n):
+        hertz, fall = draw.uniform(60, 6000), draw.uniform(3, 40)
+        file = folder / f"pack {number // 500:03}" / f"shot {number:06}.wav"
+        if file.exists():
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        own = np.random.default_rng(number).standard_normal(len(t))
+        sound = (0.4 * np.sin(2 * np.pi * hertz * t) + 0.05 * own) * np.exp(-fall * t)
+        soundfile.write(file, sound, RATE, "PCM_16")
+
+
+def measure(sounds: Path, data: Path, n: int) -> dict[str, Any]:
+    """Scan, and read the memory of the engine's process as clips are done."""
+    readings: list[tuple[int, float, float]] = []  # clips, resident and anonymous MB
+    over = threading.Event()
+    trouble: list[str] = []
+
+    def take(message: Message) -> None:
+        match message:
+            case JobProgress(_, progress) if progress.phase == "analyse" and client.process_id is not None:
+                if not readings or progress.done - readings[-1][0] >= n // READINGS:
+                    readings.append((progress.done, *resident(client.process_id)))
+            case JobDone():
+                over.set()
+            case JobFailed(_, text, hint):
+                trouble.append(f"{text} {hint}")
+                over.set()
+            case Lost(text):
+                trouble.append(f"the engine ended: {text}")
+                over.set()
+
+    client = EngineClient(data, take)
+    client.start()
+    began = time.monotonic()
+    client.send(Scan((str(sounds),)))
+    over.wait()
+    took = time.monotonic() - began
+    assert client.process_id is not None
+    end = resident(client.process_id) if not trouble else (0.0, 0.0)
+    peak = status_mb(client.process_id, "VmHWM") if not trouble else 0.0
+    client.close()
+    if trouble:
+        raise SystemExit(trouble[0])
+    return {"seconds_taken": round(took, 1), "clips_per_s": round(n / took, 1), **summary(readings, end, peak)}
+
+
+def resident(process: int) -> tuple[float, float]:
+    return status_mb(process, "VmRSS"), status_mb(process, "RssAnon")
+
+
+def status_mb(process: int, name: str) -> float:
+    for line in Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) / 1024
+    raise KeyError(name)
+
+
+def summary(readings: list[tuple[int, float, float]], end: tuple[float, float], peak: float) -> dict[str, Any]:
+    done, rss, anonymous = np.array(readings).T
+    later = done >= SETTLED if (done >= SETTLED).sum() > 2 else done >= done[len(done) // 10]
+    return {
+        "peak_mb": round(peak),
+        "end_mb": {"resident": round(end[0]), "anonymous": round(end[1])},
+        "settled_mb": {"resident": round(rss[later][0]), "anonymous": round(anonymous[later][0])},
+        "after_that_mb": {
+            "resident": [round(rss[later].min()), round(rss[later].max())],
+            "anonymous": [round(anonymous[later].min()), round(anonymous[later].max())],
+        },
+        "growth_mb_per_1000": {
+            "resident": round(float(np.polyfit(done[later] / 1000, rss[later], 1)[0]), 2),
+            "anonymous": round(float(np.polyfit(done[later] / 1000, anonymous[later], 1)[0]), 2),
+        },
+        "course": [(int(d), round(r), round(a)) for d, r, a in readings[:: max(1, len(readings) // 40)]],
+    }
+
+
+if __name__ == "__main__":
+    main()
