@@ -187,6 +187,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     window = app_module.build(app, places)
     told: dict[str, Any] = {}
     window.first_painted.connect(lambda: told.setdefault("first_paint_s", round(time.time() - began, 3)))
+    window.first_painted.connect(app_module.keep_for_good)  # as `main` does
     window.first_painted.connect(window.start)
     window.resize(1280, 800)
     window.show()

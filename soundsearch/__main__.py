@@ -1,5 +1,6 @@
 """`soundsearch`: the window when called alone, a command of the command line otherwise."""
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -31,6 +32,7 @@ def open_window(places: "Places", model: str | None, device: str | None) -> int:
     displays = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in displays):
         raise SoundSearchError("There is no display to open the window on.", "The commands work: soundsearch --help.")
+    gc.disable()  # until the window is painted: what is made until then stays, and looking at it costs 40 ms
     from soundsearch.gui import app  # Qt: the command line does without it
 
     return app.main(data_dir=places.data_dir, model=model, device=device)

@@ -1,5 +1,6 @@
 """The details of the current clip: what it is, what is said of it, and what sounds like it."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -60,6 +61,7 @@ class DetailsPanel(QFrame):
         self._bridge, self._theme = bridge, theme
         self._clip: Clip | None = None
         self._wanted: int | None = None
+        self._drawn: tuple[object, ...] = ()  # what the icons were drawn for
         self._shown_tags: tuple[Tag, ...] | None = None
         self._shown_rest: tuple[tuple[str, ...], tuple[Clip, ...]] | None = None
         self._ask_soon = QTimer(self, singleShot=True, interval=ASK_MS)
@@ -94,6 +96,8 @@ class DetailsPanel(QFrame):
         self.facts_section = Section("Analysis", theme)
         self.collections_section = Section("Collections", theme)
         self.similar_section = Section("Similar", theme)
+        self._collection_lines = _Lines(self.collections_section, theme, "collection")
+        self._similar_lines = _Lines(self.similar_section, theme, "play")
         self._lay_out()
         bridge.details_known.connect(self._show)
         bridge.changed.connect(self.refresh)
@@ -219,32 +223,14 @@ class DetailsPanel(QFrame):
         if (collections, similar) == self._shown_rest:
             return
         self._shown_rest = (collections, similar)
-        for section, rows in (
-            (self.collections_section, [self._collection_row(name) for name in collections]),
-            (self.similar_section, [self._similar_row(clip) for clip in similar]),
-        ):
-            while item := section.rows.takeAt(0):
-                if widget := item.widget():
-                    widget.hide()
-                    widget.deleteLater()
-            for row in rows:
-                section.rows.addWidget(row)
-                row.show()
-            section.setVisible(bool(rows))
+        self._collection_lines.show(
+            [(name, "", "Show its clips", partial(self.collection_chosen.emit, name)) for name in collections]
+        )
+        self._similar_lines.show([self._similar_line(clip) for clip in similar])
 
-    def _collection_row(self, name: str) -> PanelRow:
-        row = PanelRow(self._theme, "collection")
-        row.setCheckable(False)
-        row.show_line(name, tip="Show its clips")
-        row.clicked.connect(partial(self.collection_chosen.emit, name))
-        return row
-
-    def _similar_row(self, clip: Clip) -> PanelRow:
-        row = PanelRow(self._theme, "play")
-        row.setCheckable(False)
-        row.show_line(clip.name, wording.length(clip.duration_s), tip=f"Hear it\n{display_name(clip.path)}")
-        row.clicked.connect(partial(self.similar_chosen.emit, clip))
-        return row
+    def _similar_line(self, clip: Clip) -> "Line":
+        tip = f"Hear it\n{display_name(clip.path)}"
+        return clip.name, wording.length(clip.duration_s), tip, partial(self.similar_chosen.emit, clip)
 
     def _rate(self, stars: int) -> None:
         same = self._clip is not None and self._clip.rating == stars
@@ -322,13 +308,21 @@ class DetailsPanel(QFrame):
     def _dress(self) -> None:
         clip = self._clip
         self.favourite.setChecked(bool(clip and clip.favourite))
-        self.favourite.setIcon(self._theme.icon("favourite", "muted", 16))
         for number, star in enumerate(self.stars, start=1):
-            lit = bool(clip and clip.rating >= number)
             star.setChecked(bool(clip and clip.rating == number))
-            star.setIcon(self._theme.icon("star-full" if lit else "star", "accent" if lit else "muted", 16))
         for name, button in self.colours.items():
             button.setChecked(bool(clip and clip.colour == name))
+        drawn = (clip.rating if clip else 0, clip.colour if clip else "", self._theme.tokens, self.devicePixelRatioF())
+        if drawn != self._drawn:  # each new icon has the panel laid out anew, which is felt under the arrow keys
+            self._drawn = drawn
+            self._draw_icons()
+
+    def _draw_icons(self) -> None:
+        self.favourite.setIcon(self._theme.icon("favourite", "muted", 16))
+        for number, star in enumerate(self.stars, start=1):
+            lit = self._clip is not None and self._clip.rating >= number
+            star.setIcon(self._theme.icon("star-full" if lit else "star", "accent" if lit else "muted", 16))
+        for name, button in self.colours.items():
             button.setIcon(self._dot(name, button.isChecked()))
 
     def _dot(self, name: str, chosen: bool) -> QIcon:
@@ -348,6 +342,37 @@ class DetailsPanel(QFrame):
             painter.drawEllipse(1, 1, 14, 14)
         painter.end()
         return QIcon(pixmap)
+
+
+Line = tuple[str, str, str, Callable[[], object]]  # name, what stands at the end, tip, what a press does
+
+
+class _Lines:
+    """The rows of a section. They are kept: making them anew is felt under the arrow keys."""
+
+    def __init__(self, section: Section, theme: Theme, icon: str) -> None:
+        self._section, self._theme, self._icon = section, theme, icon
+        self._rows: list[PanelRow] = []
+        self._lines: Sequence[Line] = ()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show these in place of the ones before; without any the section goes."""
+        self._lines = lines
+        while len(self._rows) < len(lines):
+            self._add()
+        for row, line in zip(self._rows, lines, strict=False):
+            row.show_line(line[0], line[1], tip=line[2])
+        for number, row in enumerate(self._rows):
+            row.setVisible(number < len(lines))
+        self._section.setVisible(bool(lines))
+
+    def _add(self) -> None:
+        row = PanelRow(self._theme, self._icon)
+        row.setCheckable(False)
+        number = len(self._rows)
+        row.clicked.connect(lambda: self._lines[number][3]())
+        self._rows.append(row)
+        self._section.rows.addWidget(row)
 
 
 def facts(clip: Clip) -> list[tuple[str, str]]:

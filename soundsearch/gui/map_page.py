@@ -1,5 +1,7 @@
 """The map's page: what is on the map, what colours it, and how it follows results and selection."""
 
+import time
+
 import numpy as np
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
@@ -20,6 +22,9 @@ from soundsearch.gui.waveform import LEVELS, ramp
 from soundsearch.records import Clip, Grouping, IntArray, LibraryMap, Progress, Ranking, Strength
 
 FRESH_MS = 3000  # how long after a change of the library the map is brought up to date
+RESTS = (
+    10  # it is left alone for so many times as long as that took: while a scan runs the library changes all the time
+)
 COLOURINGS = (("brightness", "Brightness"), ("folders", "Folder"), ("tags", "Tag"), ("clusters", "Cluster"))
 
 
@@ -46,6 +51,7 @@ class MapPage(QWidget):
         self._map: LibraryMap | None = None
         self._hits: Ranking | None = None
         self._is_stale = True
+        self._began = 0.0  # when it was last drawn
         self._clips: dict[int, Clip] = {}
         self.view = MapView(theme)
         self.state = StatePage(theme)
@@ -131,14 +137,17 @@ class MapPage(QWidget):
 
     def _bring_up_to_date(self) -> None:
         if self._is_stale and self.isVisible() and self._job is None:
-            self._is_stale = False
-            self._bridge.draw_map()
+            self._draw(anew=False)
 
     def draw_again(self) -> None:
         """Arrange everything anew."""
         if self._job is None:
-            self._is_stale = False
-            self._bridge.draw_map(anew=True)
+            self._draw(anew=True)
+
+    def _draw(self, *, anew: bool) -> None:
+        self._is_stale = False
+        self._began = time.monotonic()
+        self._bridge.draw_map(anew=anew)
 
     def _take_progress(self, job: Job, progress: Progress) -> None:
         if isinstance(job.request, DrawMap) and self._map is None:
@@ -147,11 +156,13 @@ class MapPage(QWidget):
     def _job_ended(self, end: JobEnd) -> None:
         if not isinstance(end.job.request, DrawMap):
             return
+        took_ms = 1000 * (time.monotonic() - self._began)
+        self._freshen.setInterval(max(FRESH_MS, round(RESTS * took_ms)))
         if isinstance(end.value, LibraryMap):
             self._show_map(end.value)
         elif self._map is None:
             what = end.message or "The map was not drawn."
-            self.state.show_state("map", what, end.hint, "Draw the map", self._bridge.draw_map)
+            self.state.show_state("map", what, end.hint, "Draw the map", lambda: self._draw(anew=False))
         if self._is_stale:
             self._freshen.start()
 

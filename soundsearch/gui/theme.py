@@ -290,12 +290,8 @@ class Theme(QObject):
 
     def icon(self, name: str, token: str = "text", size: int = 20) -> QIcon:
         """An icon of `resources/icons` in the colour of a token, accented when checked, faded when disabled."""
-        icon = QIcon()
-        for scale in (1, 2, 3):  # screens of 100, 200 and 300 %
-            icon.addPixmap(_tinted(name, getattr(self.tokens, token), size, scale))
-            icon.addPixmap(_tinted(name, self.tokens.accent, size, scale), state=QIcon.State.On)
-            icon.addPixmap(_tinted(name, self.tokens.line, size, scale), QIcon.Mode.Disabled)
-        return icon
+        tokens = self.tokens
+        return _icon(name, getattr(tokens, token), tokens.accent, tokens.line, size)
 
     def pixmap(self, name: str, token: str, size: int, ratio: float) -> QPixmap:
         """An icon for painting by hand, `size` logical pixels wide on a screen with `ratio` pixels to each."""
@@ -375,6 +371,17 @@ def _tinted(name: str, color: str, size: int, ratio: float) -> QPixmap:
     painter.end()
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
+
+
+@lru_cache(maxsize=256)
+def _icon(name: str, color: str, checked: str, disabled: str, size: int) -> QIcon:
+    """Kept: the details panel asks for a dozen under each arrow key."""
+    icon = QIcon()
+    for scale in (1, 2, 3):  # screens of 100, 200 and 300 %
+        icon.addPixmap(_tinted(name, color, size, scale))
+        icon.addPixmap(_tinted(name, checked, size, scale), state=QIcon.State.On)
+        icon.addPixmap(_tinted(name, disabled, size, scale), QIcon.Mode.Disabled)
+    return icon
 
 
 def app_icon() -> QIcon:

@@ -40,12 +40,6 @@ def run(code: str, *arguments: str, timeout_s: float = 60) -> str:
     return done.stdout
 
 
-def test_importing_the_window_loads_nothing_heavy() -> None:
-    loaded = set(json.loads(run("import json, sys, soundsearch.gui.app; print(json.dumps(list(sys.modules)))")))
-    assert "soundsearch.gui.app" in loaded
-    assert loaded & HEAVY == set()
-
-
 # Runs the program as `python -m soundsearch` does; once the player is there too, tells what is loaded and ends.
 PROGRAM = """
 import json, sys, threading, time
@@ -160,6 +154,28 @@ def test_a_picture_needs_no_display(tmp_path: Path, library: Library) -> None:
     assert (int.from_bytes(header[16:20]), int.from_bytes(header[20:24])) == (640, 480)
     assert not (library.data / "window.ini").exists()  # a picture leaves what is remembered as it was
     assert re.search(rb"IDAT", made.read_bytes())
+
+
+def test_what_is_typed_while_the_model_loads_is_answered_once_it_is_there(
+    qtbot: Any, qapp: Any, library: Library, theme: Any
+) -> None:
+    window = app.build(qapp, Places(library.data))
+    window.silence()
+    ready: list[str] = []
+    window._bridge.model_ready.connect(lambda name, _device: ready.append(name))
+    window.show()
+    window.start()
+    try:
+        qtbot.keyClicks(window.center.search_bar.box, "noise", delay=20)
+        assert ready == []
+        qtbot.waitUntil(lambda: window.center._shown is not None, timeout=30_000)
+        assert window.center.search_bar.box.text() == "noise"
+        qtbot.waitUntil(lambda: window.center._shown.text == "noise", timeout=30_000)  # type: ignore[union-attr]
+        assert len(ready) == 1
+        assert window.center.model.rowCount() == 2 and window.center.model.ranking.similarity.all()
+    finally:
+        window.close()
+        window.deleteLater()
 
 
 def test_a_killed_engine_is_started_again(qtbot: Any, qapp: Any, library: Library, theme: Any) -> None:
