@@ -1,6 +1,6 @@
-"""What a scan costs in memory, from the first clip to the last: the engine's process watched from outside, as JSON.
+"""What a scan costs in memory, from the first clip to the last: the engine's process watched from outside.
 
-    python -m benchmarks.memory [--clips N] [--seconds S] [--keep FOLDER] [--json FILE]
+    python -m benchmarks.memory [--clips N] [--seconds S] [--keep FOLDER] [--json]
 
 N one-shots of S seconds, each of its own content (16 bit, 44.1 kHz, in folders of 500), are scanned with the starter
 model by the process that the window uses, and after each half per cent its resident memory is read. `settled` is what
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from benchmarks import turns
 from soundsearch.engine.client import EngineClient
 from soundsearch.engine.messages import JobDone, JobFailed, JobProgress, Lost, Message, Scan
 
@@ -34,18 +35,30 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=0.3, help="length of a clip")
     parser.add_argument("--keep", type=Path, help="where the sounds lie, or are made to be used again")
-    parser.add_argument("--json", type=Path, help="also write the answer there")
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if not Path("/proc/self/status").exists():
         parser.error("memory is read from /proc, which this system has not")
     with tempfile.TemporaryDirectory() as folder:
         sounds = (options.keep or Path(folder)).absolute() / f"{options.clips} of {options.seconds:g} s"
-        write_sounds(sounds, options.clips, options.seconds)
-        answer = measure(sounds, Path(folder) / "data", options.clips)
-    text = json.dumps({"clips": options.clips, "seconds": options.seconds, **answer}, indent=1)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
-    print(text)
+        result = measure(sounds, Path(folder) / "data", options.clips, options.seconds)
+    print(json.dumps(result, indent=1) if options.json else as_markdown(result))
+
+
+def as_markdown(result: dict[str, Any]) -> str:
+    low, high = result["after_that_mb"]["resident"]
+    lines = [
+        turns.in_words(result["machine"]),
+        f"{result['clips']:,} clips of {result['seconds']:g} s at {result['clips_per_s']} a second.",
+        "",
+        "| resident memory of the engine's process | MB |",
+        "| --- | ---: |",
+        f"| after {result['settled_after']:,} clips | {result['settled_mb']['resident']} |",
+        f"| from then on | {low}-{high} |",
+        f"| growth for 1,000 clips from then on | {result['growth_mb_per_1000']['resident']} |",
+        f"| peak, with the index saved at the end | {result['peak_mb']} |",
+    ]
+    return "\n".join(lines)
 
 
 def write_sounds(folder: Path, n: int, seconds: float) -> None:
@@ -63,8 +76,10 @@ def write_sounds(folder: Path, n: int, seconds: float) -> None:
         soundfile.write(file, sound, RATE, "PCM_16")
 
 
-def measure(sounds: Path, data: Path, n: int) -> dict[str, Any]:
-    """Scan, and read the memory of the engine's process as clips are done."""
+def measure(sounds: Path, data: Path, n: int, seconds: float, model: str | None = None) -> dict[str, Any]:
+    """Write the sounds that are not there, scan, and read the memory of the engine's process as clips are done."""
+    machine = turns.machine()
+    write_sounds(sounds, n, seconds)
     readings: list[tuple[int, float, float]] = []  # clips, resident and anonymous MB
     over = threading.Event()
     trouble: list[str] = []
@@ -72,7 +87,7 @@ def measure(sounds: Path, data: Path, n: int) -> dict[str, Any]:
     def take(message: Message) -> None:
         match message:
             case JobProgress(_, progress) if progress.phase == "analyse" and client.process_id is not None:
-                if not readings or progress.done - readings[-1][0] >= n // READINGS:
+                if not readings or progress.done - readings[-1][0] >= max(1, n // READINGS):
                     readings.append((progress.done, *resident(client.process_id)))
             case JobDone():
                 over.set()
@@ -83,7 +98,7 @@ def measure(sounds: Path, data: Path, n: int) -> dict[str, Any]:
                 trouble.append(f"the engine ended: {text}")
                 over.set()
 
-    client = EngineClient(data, take)
+    client = EngineClient(data, take, model)
     client.start()
     began = time.monotonic()
     client.send(Scan((str(sounds),)))
@@ -95,7 +110,8 @@ def measure(sounds: Path, data: Path, n: int) -> dict[str, Any]:
     client.close()
     if trouble:
         raise SystemExit(trouble[0])
-    return {"seconds_taken": round(took, 1), "clips_per_s": round(n / took, 1), **summary(readings, end, peak)}
+    told = {"clips": n, "seconds": seconds, "clips_per_s": round(n / took, 1)}
+    return {"machine": machine, **told, **summary(readings, end, peak)}
 
 
 def resident(process: int) -> tuple[float, float]:
@@ -111,8 +127,10 @@ def status_mb(process: int, name: str) -> float:
 
 def summary(readings: list[tuple[int, float, float]], end: tuple[float, float], peak: float) -> dict[str, Any]:
     done, rss, anonymous = np.array(readings).T
-    later = done >= SETTLED if (done >= SETTLED).sum() > 2 else done >= done[len(done) // 10]
+    settled_after = int(done[(done >= SETTLED).argmax()]) if (done >= SETTLED).sum() > 2 else int(done[0])
+    later = done >= settled_after
     return {
+        "settled_after": settled_after,
         "peak_mb": round(peak),
         "end_mb": {"resident": round(end[0]), "anonymous": round(end[1])},
         "settled_mb": {"resident": round(rss[later][0]), "anonymous": round(anonymous[later][0])},

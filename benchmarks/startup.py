@@ -1,6 +1,6 @@
-"""How soon the window is on the screen, against an empty PySide6 window, as JSON.
+"""How soon the window is on the screen, against an empty PySide6 window.
 
-    python -m benchmarks.startup [--runs N] [--data FOLDER] [--platform offscreen|xcb] [--json FILE]
+    python -m benchmarks.startup [--rounds N] [--data FOLDER] [--platform offscreen|xcb] [--json]
 
 `python -m soundsearch` and a script that shows an empty window are started in turn, N times each, every time as a fresh
 process: from its start to the first turn of the event loop after the window has been painted. Cold means a fresh
@@ -10,9 +10,7 @@ process; the files that it reads are in the system's cache, for one round that d
 import argparse
 import json
 import os
-import platform
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +18,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from benchmarks import turns
 
 TIMEOUT_S = 60.0
 EMPTY = """
@@ -46,33 +46,41 @@ app.exec()
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--data", type=Path, help="a library to open; default none, as on the first run")
     parser.add_argument("--platform", default="offscreen", help="Qt platform: offscreen, xcb, ...")
-    parser.add_argument("--json", type=Path, help="also write the answer there")
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    env = {**os.environ, "QT_QPA_PLATFORM": options.platform}
-    ours, empty = [], []
     with tempfile.TemporaryDirectory() as folder:
-        data = options.data or Path(folder) / "data"
-        for number in range(options.runs + 1):
-            times = empty_window(env), our_window(data, env)
-            if number:
-                empty.append(times[0])
-                ours.append(times[1])
-    more = [a - b for a, b in zip(ours, empty, strict=True)]
-    rows = {"soundsearch_s": ours, "empty_window_s": empty, "more_s": more}
-    answer = {
-        "runs": options.runs,
-        "platform": options.platform,
-        **{name: spread(seconds) for name, seconds in rows.items()},
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}",
+        result = measure(options.data or Path(folder) / "data", options.rounds, options.platform)
+    print(json.dumps(result, indent=1) if options.json else as_markdown(result))
+
+
+def measure(data: Path, rounds: int, platform: str = "offscreen", *, warm_up: bool = True) -> dict[str, Any]:
+    machine = turns.machine()
+    env = {**os.environ, "QT_QPA_PLATFORM": platform}
+    times = [(our_window(data, env), empty_window(env)) for _ in range(rounds + warm_up)][warm_up:]
+    return {
+        "machine": machine,
+        "rounds": rounds,
+        "platform": platform,
+        "seconds": {
+            "soundsearch": turns.spread([ours for ours, _ in times]),
+            "an empty window": turns.spread([empty for _, empty in times]),
+            "more than it": turns.spread([ours - empty for ours, empty in times]),
+        },
     }
-    text = json.dumps(answer, indent=1)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
-    print(text)
+
+
+def as_markdown(result: dict[str, Any]) -> str:
+    lines = [
+        turns.in_words(result["machine"]),
+        f"Platform {result['platform']}; medians of {result['rounds']} rounds (lowest-highest).",
+        "",
+        "| from the start of the process to the first picture | seconds |",
+        "| --- | ---: |",
+    ]
+    return "\n".join(lines + [f"| {name} | {turns.shown(s, digits=2)} |" for name, s in result["seconds"].items()])
 
 
 def empty_window(env: dict[str, str]) -> float:
@@ -107,14 +115,6 @@ def first_painted(log: Path) -> float | None:
         if "first painted" in line:
             return datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f").timestamp()
     return None
-
-
-def spread(seconds: list[float]) -> dict[str, Any]:
-    return {
-        "median": round(statistics.median(seconds), 3),
-        "from": round(min(seconds), 3),
-        "to": round(max(seconds), 3),
-    }
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import frontend, growth, queries, rescan, scanning, search, tower
+from benchmarks import frontend, growth, memory, queries, rescan, scanning, search, startup, tower
 from tests.bundles import tiny
 
 
@@ -54,8 +54,34 @@ def small_growth(folder: Path) -> tuple[dict[str, Any], str]:
     return result, growth.as_markdown(result)
 
 
+def small_memory(folder: Path) -> tuple[dict[str, Any], str]:
+    result = memory.measure(folder / "sounds", folder / "data", 6, 0.1, str(tiny(folder / "tiny")))
+    assert result["course"][-1][0] == 6
+    table = memory.as_markdown(result)
+    del result["growth_mb_per_1000"]  # which may well be none
+    return json.loads(json.dumps(result)), table
+
+
+def small_start_up(folder: Path) -> tuple[dict[str, Any], str]:
+    result = startup.measure(folder / "data", 1, warm_up=False)
+    seconds = result["seconds"]
+    assert seconds["soundsearch"]["median"] > seconds["an empty window"]["median"]
+    return result, startup.as_markdown(result)
+
+
 @pytest.mark.parametrize(
-    "run", [small_tower, small_front_end, small_scan, small_search, small_rescan, small_queries, small_growth]
+    "run",
+    [
+        small_tower,
+        small_front_end,
+        small_scan,
+        small_search,
+        small_rescan,
+        small_queries,
+        small_growth,
+        small_memory,
+        small_start_up,
+    ],
 )
 def test_it_runs_and_gives_numbers(run: Callable[[Path], tuple[dict[str, Any], str]], tmp_path: Path) -> None:
     result, table = run(tmp_path)

@@ -34,7 +34,7 @@ from soundsearch.settings import Places
 log = logging.getLogger(__name__)
 
 PICTURE_TIMEOUT_S = 120.0
-SWITCH_S = 0.001  # how long another thread of this process may hold the interpreter while the window waits for it
+SWITCH_S = 0.0002  # how long another thread may hold the interpreter while the window waits: dozens of times in a turn
 QT_LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,

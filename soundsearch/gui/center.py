@@ -193,7 +193,8 @@ class Center(QWidget):
         self._show()
 
     def _take_status(self, status: LibraryStatus) -> None:
-        if self._status is None or self._status.roots != status.roots:
+        paths = [root.path for root in status.roots]  # not their numbers: a scan changes those every two seconds
+        if self._status is None or [root.path for root in self._status.roots] != paths:
             self._bridge.list_folders()
         self._status, self._trouble = status, None
         self._model_is_ready = bool(status.device)
@@ -244,9 +245,11 @@ class Center(QWidget):
         self._is_first_scan = self._is_scanning and not (self._status and self._status.embedded)
         self._show()
 
-    def _job_ended(self, _end: JobEnd) -> None:
+    def _job_ended(self, end: JobEnd) -> None:
         if not self._is_scanning:
             self._is_first_scan = False
+        if isinstance(end.job.request, Scan):
+            self._bridge.list_folders()
         self.refresh()
         self._show()
 

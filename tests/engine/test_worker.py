@@ -34,6 +34,7 @@ from soundsearch.engine.messages import (
     Search,
     WriteTags,
 )
+from soundsearch.engine.worker import NICENESS
 from soundsearch.records import Clip, DuplicateGroup, WriteReport
 
 pytestmark = pytest.mark.slow
@@ -147,11 +148,14 @@ def test_a_catalogue_that_cannot_be_opened_is_said_in_answer(tmp_path: Path, tin
     talk.client.close()
 
 
-def test_closing_ends_the_process(tmp_path: Path, tiny_model: Path) -> None:
+def test_the_process_gives_way_to_the_window_and_ends_with_it(tmp_path: Path, tiny_model: Path) -> None:
     talk = Talk(tmp_path / "data", str(tiny_model))
     talk.ask(GetStatus())
     process = talk.client._process
-    assert process is not None
+    assert process is not None and process.pid is not None
+    if hasattr(os, "getpriority"):
+        ours, its = os.getpriority(os.PRIO_PROCESS, 0), os.getpriority(os.PRIO_PROCESS, process.pid)
+        assert its == min(19, ours + NICENESS)
     talk.client.close()
     assert process.exitcode is not None
 
