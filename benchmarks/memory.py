@@ -139,11 +139,16 @@ def summary(readings: list[tuple[int, float, float]], end: tuple[float, float], 
             "anonymous": [round(anonymous[later].min()), round(anonymous[later].max())],
         },
         "growth_mb_per_1000": {
-            "resident": round(float(np.polyfit(done[later] / 1000, rss[later], 1)[0]), 2),
-            "anonymous": round(float(np.polyfit(done[later] / 1000, anonymous[later], 1)[0]), 2),
+            "resident": growth(done[later], rss[later]),
+            "anonymous": growth(done[later], anonymous[later]),
         },
         "course": [(int(d), round(r), round(a)) for d, r, a in readings[:: max(1, len(readings) // 40)]],
     }
+
+
+def growth(done: np.ndarray, mb: np.ndarray) -> float:
+    """Of a straight line through the readings, for 1,000 clips."""
+    return round(float(np.polyfit(done / 1000, mb, 1)[0]), 2) if len(np.unique(done)) > 1 else 0.0
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def small_growth(folder: Path) -> tuple[dict[str, Any], str]:
 
 def small_memory(folder: Path) -> tuple[dict[str, Any], str]:
     result = memory.measure(folder / "sounds", folder / "data", 6, 0.1, str(tiny(folder / "tiny")))
-    assert result["course"][-1][0] == 6
+    assert 0 < len(result["course"]) <= 6 and result["peak_mb"] >= result["end_mb"]["resident"]
     table = memory.as_markdown(result)
     del result["growth_mb_per_1000"]  # which may well be none
     return json.loads(json.dumps(result)), table

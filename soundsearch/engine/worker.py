@@ -70,7 +70,7 @@ from soundsearch.settings import Places
 
 log = logging.getLogger(__name__)
 
-NICENESS = 10  # of the engine's process
+NICENESS = 5  # of the engine: the window comes first, and on a busy machine it still gets a third of a share
 IDLE_S = 0.2  # how long an idle loop waits for a request before it looks after the model
 CHANGED_S = 2.0  # Changed is sent at most this often
 MAX_HITS = 1000  # hits of a search that the window asks for
