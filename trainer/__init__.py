@@ -3,4 +3,6 @@
 from importlib.util import find_spec
 
 if find_spec("torchvision"):  # broken beside a CPU torch, and then nothing of transformers imports: mended first
-    import soundsearch.model.timm_tower  # noqa: F401
+    from soundsearch.model.timm_tower import mend_torchvision
+
+    mend_torchvision()

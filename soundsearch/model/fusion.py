@@ -5,10 +5,7 @@ Source: Dai et al., "Attentional Feature Fusion" (2021), as in Wu et al. (arXiv:
 
 from torch import Tensor, nn
 
-# isort: off
-from soundsearch.model import timm_tower as timm_tower  # before transformers: see there
-from transformers import ClapAudioConfig
-from transformers.models.clap.modeling_clap import ClapAudioAFFBlock
+from soundsearch.model.timm_tower import transformers
 
 
 class SteadyBatchNorm2d(nn.BatchNorm2d):
@@ -28,7 +25,10 @@ class SteadyBatchNorm2d(nn.BatchNorm2d):
 
 def attentional_fusion(channels: int) -> nn.Module:
     """Make a block that maps a global and a local map, (B, channels, H, W) each, to one of that shape."""
-    block: nn.Module = ClapAudioAFFBlock(ClapAudioConfig(patch_embeds_hidden_size=channels))
+    clap = transformers().models.clap
+    block: nn.Module = clap.modeling_clap.ClapAudioAFFBlock(
+        clap.configuration_clap.ClapAudioConfig(patch_embeds_hidden_size=channels)
+    )
     steady(block)
     return block
 

@@ -1,12 +1,14 @@
 """Any image backbone of timm as an audio tower: a log-mel spectrogram is its picture. timm is an optional extra.
 
-Import this before transformers: where torchvision is installed and broken, transformers does not import without it.
+Get transformers from here: where torchvision is installed and broken, it does not import by itself.
 """
 
 import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from types import ModuleType
 from typing import Any, Self
 
 import torch
@@ -19,7 +21,17 @@ FRAMES = 1024  # 1001 are padded to this, which every backbone's strides and pat
 INSTALL = "Install the extra: pip install soundsearch[timm]."
 
 
-def _mend_torchvision() -> object:
+def transformers() -> ModuleType:
+    """The library, imported where it is used: that takes 3 s of processor time, and a search with the starter needs
+    none of it."""
+    mend_torchvision()
+    import transformers.activations
+
+    return transformers
+
+
+@lru_cache(maxsize=1)  # what it returns lives as long as the program: the operators go with it
+def mend_torchvision() -> object:
     """Declare the two operators that torchvision needs at import where its compiled part did not load.
 
     WORKAROUND(torchvision 0.28): the wheels are CUDA builds; beside a CPU torch neither timm nor transformers' models
@@ -41,9 +53,6 @@ def _mend_torchvision() -> object:
     for operator in ("nms", "qnms"):
         library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     return library
-
-
-_DECLARED = _mend_torchvision()  # lives as long as the program: the operators go with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,7 @@ def available() -> bool:
 
 
 def _timm(name: str) -> Any:
+    mend_torchvision()
     try:
         import timm
     except ImportError as err:

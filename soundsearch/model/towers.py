@@ -1,6 +1,7 @@
 """DualEncoder: any audio tower beside any text tower, each with a projection, under the tensor names of the hub.
 
 One class for inference and training. What a bundle's config.json says decides which towers; presets make such configs.
+transformers is imported only where one of its towers is built: it takes longer than all else that a search needs.
 """
 
 import math
@@ -10,30 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# isort: off
-from soundsearch.model import timm_tower  # before transformers: see there
-from transformers import (
-    BertConfig,
-    BertModel,
-    ClapAudioConfig,
-    ClapAudioModel,
-    ClapTextConfig,
-    ClapTextModel,
-    CLIPTextConfig,
-    CLIPTextModel,
-)
-from transformers.activations import ACT2FN
-
-# isort: on
 from soundsearch.errors import ModelError
-from soundsearch.model import cnn14, mobilenet
+from soundsearch.model import cnn14, mobilenet, roberta, timm_tower
 from soundsearch.model.fusion import steady
 
 HTSAT = "clap_audio_model"
-TEXT_MODELS: dict[str, tuple[type[Any], type[Any]]] = {
-    "clap_text_model": (ClapTextConfig, ClapTextModel),
-    "bert": (BertConfig, BertModel),
-    "clip_text_model": (CLIPTextConfig, CLIPTextModel),
+# Of each text tower: its config and its class in transformers, and the token id that it is padded with by default.
+TEXT_MODELS = {
+    roberta.MODEL_TYPE: ("ClapTextConfig", "ClapTextModel", 1),
+    "bert": ("BertConfig", "BertModel", 0),
+    "clip_text_model": ("CLIPTextConfig", "CLIPTextModel", 1),
 }
 LOGIT_SCALE = 1 / 0.07  # 1 / temperature at the start of training from nothing
 
@@ -44,13 +31,20 @@ class Projection(nn.Module):
     def __init__(self, width: int, dimension: int, activation: str = "relu") -> None:
         super().__init__()
         self.linear1 = nn.Linear(width, dimension)
-        self.activation = ACT2FN[activation]
+        self.activation = _activation(activation)
         self.linear2 = nn.Linear(dimension, dimension)
 
     def forward(self, pooled: Tensor) -> Tensor:
         """Map (B, width) to (B, dimension)."""
         projected: Tensor = self.linear2(self.activation(self.linear1(pooled)))
         return projected
+
+
+def _activation(name: str) -> nn.Module:
+    if name == "relu":  # that of every published checkpoint
+        return nn.ReLU()
+    made: nn.Module = timm_tower.transformers().activations.ACT2FN[name]
+    return made
 
 
 class DualEncoder(nn.Module):
@@ -63,8 +57,13 @@ class DualEncoder(nn.Module):
         fuses: Whether the audio tower takes the four views of a long clip at once.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], *, for_search: bool = False) -> None:
         """Build for a bundle's config.json, with fresh weights drawn from torch's global generator.
+
+        Args:
+            config: The table.
+            for_search: Its weights will be filled in and never trained: the text tower may be one that gives the same
+                and is there sooner.
 
         Raises:
             ModelError: If the config names a tower that is not known, not installed, or of impossible shape.
@@ -74,7 +73,7 @@ class DualEncoder(nn.Module):
         activation = str(config.get("projection_hidden_act", "relu"))
         try:
             self.audio_model, self.audio_width = _audio_tower(config)
-            self.text_model, self.text_width = _text_tower(config["text_config"])
+            self.text_model, self.text_width = _text_tower(config["text_config"], for_search)
             self.text_projection: nn.Module = Projection(self.text_width, dimension, activation)
         except (TypeError, ValueError, KeyError) as err:
             raise ModelError(f"The config of the model cannot be used: {err}.", "") from err
@@ -146,8 +145,9 @@ def audio_kind(config: Mapping[str, Any]) -> str:
 def _audio_tower(config: Mapping[str, Any]) -> tuple[nn.Module, int]:
     """Build the audio tower and say how wide its pooled features are."""
     if audio_kind(config) == HTSAT:
-        shape = ClapAudioConfig.from_dict(dict(config["audio_config"]))
-        htsat: nn.Module = ClapAudioModel(shape)
+        library = timm_tower.transformers()
+        shape = library.ClapAudioConfig.from_dict(dict(config["audio_config"]))
+        htsat: nn.Module = library.ClapAudioModel(shape)
         steady(htsat)
         return htsat, int(shape.hidden_size)
     builders: dict[str, Callable[[], tuple[nn.Module, int]]] = {
@@ -168,19 +168,23 @@ def _with_width(tower: cnn14.Cnn14 | timm_tower.TimmAudio) -> tuple[nn.Module, i
     return tower, tower.pooled
 
 
-def _text_tower(config: Mapping[str, Any]) -> tuple[nn.Module, int]:
-    kind = str(config.get("model_type", "clap_text_model"))
+def _text_tower(config: Mapping[str, Any], for_search: bool) -> tuple[nn.Module, int]:
+    if for_search and roberta.fits(config):
+        quick = roberta.RobertaConfig.from_table(config)
+        return roberta.RobertaText(quick), quick.hidden_size
+    kind = str(config.get("model_type", roberta.MODEL_TYPE))
     if kind not in TEXT_MODELS:
         raise ModelError(f"The text tower {kind} of the model is not known.", "Update soundsearch.")
-    make_config, make_model = TEXT_MODELS[kind]
-    shape = make_config.from_dict(dict(config))
-    return make_model(shape), int(shape.hidden_size)
+    library = timm_tower.transformers()
+    make_config, make_model, _ = TEXT_MODELS[kind]
+    shape = getattr(library, make_config).from_dict(dict(config))
+    return getattr(library, make_model)(shape), int(shape.hidden_size)
 
 
 def padding_id(config: Mapping[str, Any]) -> int:
     """Token id that texts are padded with, for a bundle's config.json."""
     table = config["text_config"]
-    usual = TEXT_MODELS[str(table.get("model_type", "clap_text_model"))][0]().pad_token_id
+    usual = TEXT_MODELS[str(table.get("model_type", roberta.MODEL_TYPE))][2]
     return int(table.get("pad_token_id", usual))
 
 
