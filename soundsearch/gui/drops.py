@@ -1,7 +1,7 @@
-"""What falls on the window: files become the query, folders are offered for scanning."""
+"""What falls on the window, or is pasted: files become the query, folders are offered for scanning."""
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtCore import QEvent, QMimeData, QObject, Qt
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from soundsearch.gui.bridge import EngineBridge
@@ -31,6 +31,15 @@ class DropTarget(QObject):
         self._first_run, self._notices, self._line = first_run, notices, line
         window.setAcceptDrops(True)
         window.installEventFilter(self)
+        center.search_bar.box.files_pasted.connect(self.paste)
+
+    def paste(self) -> None:
+        """Do with files and folders on the clipboard what a drop does; for those who use no mouse."""
+        mime = QGuiApplication.clipboard().mimeData()
+        if mime.hasUrls():
+            self._take_in(mime)
+        else:
+            self._line.tell("No files on the clipboard: copy some in a file manager first")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take the drags out of the window's events."""
@@ -52,16 +61,19 @@ class DropTarget(QObject):
         if not self._accepts(event):
             event.ignore()
             return
-        dropped = read_drop(event.mimeData())
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
+        self._take_in(event.mimeData())
+
+    def _take_in(self, mime: QMimeData) -> None:
+        dropped = read_drop(mime)
         is_first_run = self._center.is_first_run
         if dropped.folders and is_first_run:
             self._bridge.scan(*dropped.folders)
         else:
             self._notices.offer_scan(dropped.folders)
         if dropped.files and not is_first_run:
-            region = read_region(event.mimeData())
+            region = read_region(mime)
             part = region and Sound(region.path, True, region.start_s, region.end_s)
             bar = self._center.search_bar
             left_out = bar.add_examples((part,)) if part else bar.add_sounds(dropped.files)

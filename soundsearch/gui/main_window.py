@@ -182,6 +182,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+I", self.regions.toggle_details),
             ("Ctrl+M", self.toggle_map),
             ("Ctrl+O", self.add_folder),
+            ("Ctrl+V", self._drops.paste),
             ("F5", library.scan_all),
             ("Ctrl+T", self.training.open),
             ("Ctrl+Shift+T", self.tagging.open),

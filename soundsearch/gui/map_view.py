@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QImage,
     QKeyEvent,
+    QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -309,6 +310,11 @@ class MapView(QWidget):
         if self._map is not None:
             self.gathered.emit(self._map.clip_ids[within])
 
+    def _gather_visible(self) -> None:
+        if self._map is not None:
+            x, y = self._camera.to_screen(self._map.places).T
+            self._gather((x >= 0) & (x <= self.width()) & (y >= 0) & (y <= self.height()))
+
     def _drag(self) -> None:
         assert self._hovered is not None
         if self._hovered not in self._selected:
@@ -319,7 +325,10 @@ class MapView(QWidget):
     # -- keyboard
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrows go to the next point in their direction, with Ctrl they move the map; + and - zoom, 0 shows all."""
+        """Arrows go to the next point in their direction, with Ctrl they move the map; + and - zoom, 0 shows all.
+
+        Ctrl+A selects what is in sight.
+        """
         arrows = {
             Qt.Key.Key_Left: (-1, 0),
             Qt.Key.Key_Right: (1, 0),
@@ -339,6 +348,8 @@ class MapView(QWidget):
             self.zoom(NOTCH**-2)
         elif key == Qt.Key.Key_0:
             self.fit()
+        elif event.matches(QKeySequence.StandardKey.SelectAll):  # a lasso for those who use no mouse
+            self._gather_visible()
         else:
             super().keyPressEvent(event)
 

@@ -1,7 +1,7 @@
 """The line in which a query is typed: it shows where a query cannot be understood, and passes keys on."""
 
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from soundsearch.gui.theme import Theme
@@ -12,9 +12,11 @@ class QueryLine(QLineEdit):
 
     Signals:
         left_at_start: Backspace or Left where nothing stands before the cursor.
+        files_pasted: Files, not text, are on the clipboard and were pasted.
     """
 
     left_at_start = Signal()
+    files_pasted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,10 +39,12 @@ class QueryLine(QLineEdit):
             self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """At the start of the line the keys that go left leave it."""
+        """At the start of the line the keys that go left leave it; files on the clipboard are no text."""
         goes_left = event.key() in (Qt.Key.Key_Backspace, Qt.Key.Key_Left) and not event.modifiers()
         if goes_left and self.cursorPosition() == 0 and not self.hasSelectedText():
             self.left_at_start.emit()
+        elif event.matches(QKeySequence.StandardKey.Paste) and QGuiApplication.clipboard().mimeData().hasUrls():
+            self.files_pasted.emit()
         else:
             super().keyPressEvent(event)
 

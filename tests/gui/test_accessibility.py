@@ -1,18 +1,20 @@
 """For people who use a screen reader, or no mouse: names and roles of everything, and what each key does."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAccessible, QAccessibleInterface, QKeySequence, QShortcut
-from PySide6.QtWidgets import QApplication, QMenu, QWidget
+from PySide6.QtGui import QAccessible, QAccessibleInterface, QContextMenuEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QWidget
 
 from soundsearch.engine import messages as m
 from soundsearch.gui.chips import Chip
+from soundsearch.gui.file_exchange import files_mime
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.shortcuts import SHORTCUTS
-from soundsearch.records import Failure, Progress, Root, SavedSearch, TagCount
+from soundsearch.records import CollectClips, Example, Failure, Progress, Root, SavedSearch, TagCount
 from tests.gui.fake_engine import MINE, STARTER, FakeEngine, made_up_clip
 
 Open = Callable[..., MainWindow]
@@ -183,7 +185,10 @@ def test_tab_reaches_everything_and_comes_round(qtbot: Any, open_window: Open, e
 
 
 def test_the_table_of_keys_works_without_a_mouse(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
-    """Line by line what the product promises for the keyboard, from one window and without a click."""
+    """Line by line what the product promises for the keyboard, from one window and without a click.
+
+    R needs a microphone: test_recording.py.
+    """
     window = open_window(engine)
     results, player = window.center.results, window.fake_player  # type: ignore[attr-defined]
     key, control, alt = Qt.Key, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
@@ -217,12 +222,27 @@ def test_the_table_of_keys_works_without_a_mouse(qtbot: Any, open_window: Open, 
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     results.setFocus()
+    results.selectAll()
     press(results, key.Key_C, control)
-    assert QApplication.clipboard().mimeData().hasUrls()
+    assert len(QApplication.clipboard().mimeData().urls()) == window.center.model.rowCount() > 1
+    press(results, key.Key_Return)
+    assert play_calls(window)[-1] == ("play", 0.0)
+    window.player.wave.seek_requested.emit(1.0)
+    press(results, key.Key_Enter)
+    assert play_calls(window)[-1] == ("play", 0.0)
+    results.selectRow(1)
+    scans = len(engine.asked(m.Scan))
+    press(results, key.Key_F5)
+    assert len(engine.asked(m.Scan)) == scans + 1
     press(results, key.Key_S)
     qtbot.waitUntil(lambda: bool(engine.asked(m.Search)[-1].likes))
     press(results, key.Key_Left, alt)
     qtbot.waitUntil(lambda: engine.asked(m.Search)[-1].text == "k")
+    press(results, key.Key_Right, alt)
+    qtbot.waitUntil(lambda: bool(engine.asked(m.Search)[-1].likes))
+    press(results, key.Key_Left, alt)
+    qtbot.waitUntil(lambda: engine.asked(m.Search)[-1].text == "k" and window.center.is_settled)
+    results.setFocus()
     press(results, key.Key_Escape)
     qtbot.waitUntil(lambda: player.state == "idle")
     press(window, key.Key_Question)
@@ -245,3 +265,83 @@ def test_the_table_of_keys_works_without_a_mouse(qtbot: Any, open_window: Open, 
     promised = ("Play", "Find similar", "Add to collection", "Tags…", "Show in file manager", "Copy path")
     assert set(promised) <= {action.text() for action in menu.actions()}
     menu.close()
+
+
+def play_calls(window: MainWindow) -> list[tuple[Any, ...]]:
+    return [call for call in window.fake_player.calls if call[0] == "play"]  # type: ignore[attr-defined]
+
+
+def test_what_is_dropped_by_mouse_is_pasted_by_keys(
+    qtbot: Any, open_window: Open, engine: FakeEngine, tmp_path: Path
+) -> None:
+    sound, folder = tmp_path / "take #1.wav", tmp_path / "Field"
+    sound.write_bytes(b"")
+    folder.mkdir()
+    window = open_window(engine)
+    box = window.center.search_bar.box
+    for where in (box, window.center.results):
+        where.setFocus()
+        QApplication.clipboard().setMimeData(files_mime([str(sound)]))
+        qtbot.keyClick(where, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+        qtbot.waitUntil(lambda: engine.asked(m.Search)[-1].likes == (Example(str(sound)),))
+        assert box.text() == ""
+        window.center.search_bar.clear()
+        qtbot.waitUntil(lambda: not engine.asked(m.Search)[-1].likes)
+    QApplication.clipboard().setMimeData(files_mime([str(folder)]))
+    qtbot.keyClick(window.center.results, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    offer = next(b for b in window.findChildren(QPushButton) if b.isVisible() and b.text() == "Add")
+    offer.setFocus()
+    qtbot.keyClick(offer, Qt.Key.Key_Space)
+    assert engine.asked(m.Scan)[-1].roots == (str(folder),)
+    QApplication.clipboard().setText("rain")
+    qtbot.keyClick(box, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert box.text() == "rain"
+
+
+def test_rows_come_into_a_collection_and_regions_are_made_without_a_drag(
+    qtbot: Any, open_window: Open, engine: FakeEngine
+) -> None:
+    window = open_window(engine)
+    results, wave = window.center.results, window.player.wave
+    results.setFocus()
+    qtbot.keyClick(results, Qt.Key.Key_Down)
+    qtbot.keyClick(results, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    chosen = tuple(results.selected_ids().tolist())
+    assert len(chosen) == 2
+    menu_key = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(1, 1), results.mapToGlobal(QPoint(1, 1)))
+    QApplication.sendEvent(results.viewport(), menu_key)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    collect = next(action for action in menu.actions() if action.text() == "Add to collection")
+    while menu.activeAction() is not collect:
+        qtbot.keyClick(menu, Qt.Key.Key_Down)
+    qtbot.keyClick(menu, Qt.Key.Key_Right)
+    inner = collect.menu()
+    assert isinstance(inner, QMenu)
+    while inner.activeAction() is None or inner.activeAction().text() != "Drums":
+        qtbot.keyClick(inner, Qt.Key.Key_Down)
+    qtbot.keyClick(inner, Qt.Key.Key_Return)
+    assert engine.asked(m.Organise)[-1].action == CollectClips(chosen, "Drums")
+
+    qtbot.waitUntil(lambda: wave.has_content)
+    wave.setFocus()
+    for pressed in (Qt.Key.Key_BracketLeft, Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_BracketRight):
+        qtbot.keyClick(wave, pressed)
+    assert wave.region is not None and wave.region.end_s > wave.region.start_s
+    before = wave.region.end_s
+    qtbot.keyClick(wave, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert wave.region.end_s < before
+
+
+def test_the_map_gathers_without_a_lasso(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    window = open_window(engine)
+    qtbot.keyClick(window, Qt.Key.Key_M, Qt.KeyboardModifier.ControlModifier)
+    view = window.center.map.view
+    qtbot.waitUntil(lambda: view.isVisible() and len(view._screen) == 12)
+    view.setFocus()
+    qtbot.keyClick(view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert len(window.center.results.selected_ids()) == 12
+    for _ in range(3):
+        qtbot.keyClick(view, Qt.Key.Key_Plus)
+    qtbot.keyClick(view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert 0 < len(window.center.results.selected_ids()) < 12
