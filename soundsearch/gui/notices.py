@@ -197,7 +197,9 @@ class Notices(QObject):
             self._bridge.scan()
 
     def _lost(self, restarted: bool) -> None:
-        if restarted:
+        if not restarted:
+            self._bar.take("lost")  # it is not there again after all; the page in place of the results says so
+        else:
             self._bar.put(
                 Notice(
                     "lost",

@@ -481,10 +481,13 @@ def test_a_lost_engine_is_told_and_asked_again(qtbot: Any, open_window: Open, en
 
 def test_an_engine_lost_for_good_is_a_page(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine)
+    engine.lose()
+    qtbot.waitUntil(lambda: window.center.notices.holds("lost"))
     engine.dead = True
     engine.lose()
     qtbot.waitUntil(lambda: window.center.page.isVisible())
     assert window.center.page.title.text() == "The search engine stopped."
+    assert not window.center.notices.holds("lost")  # which says that it was started again
 
 
 def test_a_slow_model_is_explained(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
