@@ -1,6 +1,6 @@
 """Moments: is an event that is hidden in a ten-minute recording found, and when in it?
 
-    python -m benchmarks.moments DATA [--levels 0,6,12] [--recordings N] [--minutes M] [--split val] [--json]
+    python -m benchmarks.moments DATA [--levels 0,6,12] [--recordings N] [--minutes M] [--split val] [--cache FOLDER]
 
 DATA is the development data. Events are short clips of one split, no two of whose labels share a word, of kinds that no
 bed holds. Beds are ten minutes of rain, fire, waves, wind, a helicopter or a boat, made of that split's clips one after
@@ -16,6 +16,7 @@ samples alone, so the numbers are those of a scan of every recording.
 
 import argparse
 import csv
+import hashlib
 import json
 import sys
 import tempfile
@@ -95,10 +96,11 @@ def main() -> int:
     parser.add_argument("--recordings", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--split", choices=("val", "train"), default="val")
+    parser.add_argument("--cache", type=Path, help="folder in which the beds' embeddings are kept for the next time")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     levels = [float(level) for level in options.levels.split(",")]
-    results = measure(options.data, levels, options.recordings, options.minutes, options.split)
+    results = measure(options.data, levels, options.recordings, options.minutes, options.split, options.cache)
     if options.json:
         print(json.dumps(results, indent=1))
     else:
@@ -106,7 +108,9 @@ def main() -> int:
     return 0
 
 
-def measure(data: Path, levels: list[float], count: int, minutes: float, split: str) -> dict[str, object]:
+def measure(
+    data: Path, levels: list[float], count: int, minutes: float, split: str, cache: Path | None
+) -> dict[str, object]:
     ear = Ear()
     draw = np.random.default_rng(1)
     rows = clips_of(data)
@@ -114,7 +118,7 @@ def measure(data: Path, levels: list[float], count: int, minutes: float, split: 
     clips = [ear.load(data / row["path"]) for row in chosen]
     beds = [bed for names in BEDS if len(bed := make_bed(ear, data, rows, split, names, minutes, draw))]
     begun = time.monotonic()
-    heard_beds = [hear_recording(ear, bed) for bed in beds]
+    heard_beds = [hear_recording(ear, bed, cache) for bed in beds]
     seconds = (time.monotonic() - begun) / len(beds)
     lone = ear.hear(clips)
     texts = ear.encoder.embed_texts([row["caption"] for row in chosen])
@@ -212,9 +216,18 @@ def loudness(samples: np.ndarray, rate: int) -> float:
     return lufs if lufs is not None else float(10 * np.log10(np.mean(samples**2) + 1e-12))
 
 
-def hear_recording(ear: Ear, samples: np.ndarray) -> Recording:
+def hear_recording(ear: Ear, samples: np.ndarray, cache: Path | None) -> Recording:
     starts = window_starts_s(len(samples) / ear.rate, ear.window_s)
-    return Recording(ear.hear([samples])[0], starts, ear.hear(ear.cut(samples, starts)))
+    digest = hashlib.blake2b(samples.tobytes(), digest_size=8, key=ear.bundle.id.encode()[:64]).hexdigest()
+    kept = cache / f"{digest}.npz" if cache else None
+    if kept and kept.exists():
+        rows = np.load(kept)
+        return Recording(rows["whole"], starts, rows["windows"])
+    heard = Recording(ear.hear([samples])[0], starts, ear.hear(ear.cut(samples, starts)))
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, whole=heard.whole, windows=heard.windows)
+    return heard
 
 
 def hide(ear: Ear, bed: np.ndarray, heard: Recording, event: np.ndarray, at: int) -> Recording:
