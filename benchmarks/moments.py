@@ -34,7 +34,7 @@ from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.hybrid import Heard, hear
 from soundsearch.engine.moments import BLOCK, LONG_S, MomentIndex, with_moments
-from soundsearch.index import VectorIndex
+from soundsearch.index.vector_index import VectorIndex
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import ClapEncoder
 from soundsearch.records import FloatArray, IntArray
@@ -151,11 +151,8 @@ def measure(
 
 
 def clips_of(data: Path) -> list[dict[str, str]]:
-    return [
-        row
-        for name in ("captioned", "library")
-        for row in csv.DictReader((data / name / f"{name}.csv").open(encoding="utf-8"))
-    ]
+    tables = [(data / name / f"{name}.csv").read_text(encoding="utf-8") for name in ("captioned", "library")]
+    return [row for table in tables for row in csv.DictReader(table.splitlines())]
 
 
 def events(rows: list[dict[str, str]], split: str, count: int) -> list[dict[str, str]]:
@@ -221,8 +218,8 @@ def hear_recording(ear: Ear, samples: np.ndarray, cache: Path | None) -> Recordi
     digest = hashlib.blake2b(samples.tobytes(), digest_size=8, key=ear.bundle.id.encode()[:64]).hexdigest()
     kept = cache / f"{digest}.npz" if cache else None
     if kept and kept.exists():
-        rows = np.load(kept)
-        return Recording(rows["whole"], starts, rows["windows"])
+        with np.load(kept) as rows:
+            return Recording(rows["whole"], starts, rows["windows"])
     heard = Recording(ear.hear([samples])[0], starts, ear.hear(ear.cut(samples, starts)))
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import frontend, growth, memory, queries, rescan, scanning, search, startup, tower
+from benchmarks import frontend, growth, memory, moments, queries, recordings, rescan, scanning, search, startup, tower
 from tests.bundles import tiny
 
 
@@ -69,12 +69,19 @@ def small_start_up(folder: Path) -> tuple[dict[str, Any], str]:
     return result, startup.as_markdown(result)
 
 
+def small_recordings(folder: Path) -> tuple[dict[str, Any], str]:
+    model = tiny(folder / "tiny")
+    result = recordings.measure(model, model, folder, 1, 0.1, 1, rival=False, apart=False)
+    return result, recordings.as_markdown(result)
+
+
 @pytest.mark.parametrize(
     "run",
     [
         small_tower,
         small_front_end,
         small_scan,
+        small_recordings,
         small_search,
         small_rescan,
         small_queries,
@@ -90,6 +97,14 @@ def test_it_runs_and_gives_numbers(run: Callable[[Path], tuple[dict[str, Any], s
     rows = [line for line in table.splitlines() if line.startswith("|")]
     assert len(rows) > 2
     assert len({row.count("|") for row in rows}) == 1, "a table has as many cells in each row"
+
+
+def test_moments_are_looked_for_in_recordings(shared_data: Path, tmp_path: Path) -> None:
+    result = moments.measure(shared_data, [60.0], 2, 0.2, "train", tmp_path)
+    again = moments.measure(shared_data, [60.0], 2, 0.2, "train", tmp_path)
+    assert result["found"] == again["found"]  # from what was kept
+    assert [row["found"] for row in result["found"]] == [row["lone"] for row in result["found"]]  # louder than all else
+    assert result["found"][1]["lone"] == 2
 
 
 def numbers(table: Any) -> list[float]:
