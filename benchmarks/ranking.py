@@ -16,14 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import tagging
 from benchmarks.reliability import Judged, draw
 from soundsearch.engine.active import ActiveModel
 from soundsearch.engine.calibration import FAIR, STRONG, Calibration
 from soundsearch.engine.direction import Direction, Yardstick
+from soundsearch.engine.selection import Filtered
 from soundsearch.engine.service import Engine
 from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import FloatArray, Query
-from soundsearch.settings import Places
+from soundsearch.settings import Places, resource
 
 DOCS = Path(__file__).parents[1] / "docs"
 SENTENCES = ("{}", "{}.", "the sound of {}", "a recording of {}")
@@ -135,41 +137,90 @@ def by_name_too(engine: Engine, judged: Judgement, number: dict[str, int]) -> di
     return retrieval(orders, [right for _, right in judged.of_caption()])
 
 
-def negation(judged: Judgement) -> dict[str, float]:
+def few_shot(engine: Engine, clips: tagging.Clips) -> Iterator[tuple[str, dict[str, float]]]:
+    """Labels with ten clips and more in the training part, with so many of those as examples, and with none."""
+    steps = engine.tagging._background(engine.answering)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            background = stop.value
+            break
+    train, judged = tagging.part(clips, "train"), tagging.part(clips, "val")
+    for shots, n, (precision, top, _) in tagging.taught(engine, train, judged, background):
+        yield f"{n} labels, {shots or 'no'} example{'s' * (shots != 1)} each", {"top-1": top, "tag mAP": precision}
+
+
+Ranker = Callable[[str, str, int], np.ndarray]  # wanted, unwanted or "", how many: rows of a `Judgement`, best first
+
+
+def meaning_only(judged: Judgement) -> Ranker:
+    def rank(wanted: str, unwanted: str, n: int) -> np.ndarray:
+        scores = judged.yardstick([wanted], not_texts=[unwanted] if unwanted else ()).scores(judged.vectors)
+        return np.argsort(-scores, kind="stable")[:n]
+
+    return rank
+
+
+def as_searched(engine: Engine, judged: Judgement, data: Path) -> Ranker:
+    """The program's own ranking of these clips under the names that they have."""
+    number = {str(data / row["path"]): i for i, row in enumerate(judged.rows)}
+    clips, contents = engine._catalogue.candidates.select(Query().filter)
+    rows = np.array([number.get(clip.path, -1) for clip in engine.clips(clips.tolist())])
+    selection = Filtered(clips[rows >= 0], contents[rows >= 0])
+    row_of = dict(zip(clips.tolist(), rows.tolist(), strict=True))
+
+    def rank(wanted: str, unwanted: str, n: int) -> np.ndarray:
+        query = Query(texts=(wanted,), not_texts=(unwanted,) if unwanted else ())
+        return np.array([row_of[clip] for clip in engine.answering.rank(query, selection, n).clip_ids.tolist()])
+
+    return rank
+
+
+def negation(judged: Judgement, rank: Ranker) -> dict[str, float]:
     """`A -B` against `A`, for the labels B that come in most among the first ten of A, but are not words for it."""
     labels = dict(judged.of_label(5))
     names = list(labels)
+    many = {a: max(10, int(labels[a].sum())) for a in names}
+    plain = {a: rank(a, "", many[a]) for a in names}
     words = dict(zip(names, judged.model.embed_texts(names), strict=True))
     pairs = []
-    for a in names:
-        top = np.argsort(-(judged.vectors @ words[a]), kind="stable")[:10]
-        for b in names:
-            shares = not set(a.split()) & set(b.split()) and float(words[a] @ words[b]) < 0.6
-            if a != b and shares and (count := int(labels[b][top].sum())):
-                pairs.append((-count, a, b))
-    counts = np.zeros(4)
+    for a, b in itertools.permutations(names, 2):
+        differs = not set(a.split()) & set(b.split()) and float(words[a] @ words[b]) < 0.6
+        if differs and (count := int(labels[b][plain[a][:10]].sum())):
+            pairs.append((-count, a, b))
+    counts, recalls = np.zeros(4), []
     for _, a, b in sorted(pairs)[:PAIRS]:
-        scores = [judged.yardstick([a], not_texts=nots).scores(judged.vectors) for nots in ((), (b,))]
-        orders = [np.argsort(-row, kind="stable") for row in scores]
-        n = max(10, int(labels[a].sum()))
-        counts += [labels[b][order[:10]].sum() for order in orders] + [labels[a][order[:n]].sum() for order in orders]
+        orders = [plain[a], rank(a, b, many[a])]
+        counts += [labels[b][order[:10]].sum() for order in orders] + [labels[a][order].sum() for order in orders]
+        recalls.append([labels[a][order].sum() / labels[a].sum() for order in orders])
+    before, after = np.mean(recalls, axis=0)
     return {
         "pairs": min(len(pairs), PAIRS),
         "B among ten before": int(counts[0]),
         "after": int(counts[1]),
         "B falls by": 1 - counts[1] / counts[0],
-        "A's recall falls by": 1 - counts[3] / counts[2],
+        "A's recall before": before,
+        "A's after": after,
+        "A's falls by": 1 - after / before,
+        "all hits of A before": int(counts[2]),
+        "A after": int(counts[3]),
+        "they fall by": 1 - counts[3] / counts[2],
     }
 
 
-def judge_strengths(judged: Judgement) -> Iterator[tuple[str, Judged]]:
-    """Probabilities and truth of the first hits of queries of each kind; a clip's own hit does not count."""
+def judge_strengths(judged: Judgement, fitted: set[str]) -> Iterator[tuple[str, Judged]]:
+    """Probabilities and truth of the first hits of queries of each kind; a clip's own hit does not count.
+
+    Held-out labels are those that nothing was `fitted` on.
+    """
     draw = np.random.default_rng(0)
     chosen = draw.permutation(len(judged.rows))[:QUERIES].tolist()
     labels = judged.of_label()
     captions = [(c, np.isin(judged.labels, judged.labels[right])) for c, right in judged.of_caption()]
     kinds: dict[str, list[tuple[Direction, np.ndarray, int]]] = {
         "labels": [(judged.direction([label]), right, -1) for label, right in labels],
+        "held-out labels": [(judged.direction([label]), right, -1) for label, right in labels if label not in fitted],
         "captions": [(judged.direction([caption]), right, -1) for caption, right in captions],
         "sounds": [(judged.direction(like=i), judged.labels == judged.labels[i], i) for i in chosen],
         "mixtures": [
@@ -232,6 +283,16 @@ def vectors_of(engine: Engine, data: Path) -> dict[str, FloatArray]:
     return dict(zip(paths, vectors, strict=True))
 
 
+def everyday(work: Path, model: ActiveModel) -> Judgement:
+    """Sounds and labels that nothing at all was fitted on: those that come with the program to prove models by."""
+    control = resource("control")
+    engine = library(work, "everyday", control / "audio")
+    vectors = vectors_of(engine, control)
+    engine.close()
+    with (control / "control.csv").open(encoding="utf-8") as file:
+        return Judgement(model, vectors, [row | {"caption": row["label"]} for row in csv.DictReader(file)])
+
+
 def in_several_sentences(model: ActiveModel, texts: Sequence[str]) -> FloatArray:
     """Unit rows (n, dimension): the mean of what each text is in SENTENCES."""
     rows = model.embed_texts([sentence.format(text) for text in texts for sentence in SENTENCES])
@@ -259,13 +320,21 @@ def measure(data: Path, work: Path) -> dict[str, object]:
             named, judged, {path: number[original] for path, original in made.items()}
         )
         named.close()
-    strengths = {f"{name}: {kind}": found for name in parts for kind, found in judge_strengths(parts[name])}
+    table_ = data / "captioned" / "captioned.csv"
+    result |= few_shot(engine, tagging.load("captioned", table_, data, {str(data / p): v for p, v in vectors.items()}))
+    fitted = {row["label"] for some in rows.values() for row in some if row["split"] == "train"}
+    parts["everyday"] = everyday(work, model)
+    strengths = {f"{name}: {kind}": found for name in parts for kind, found in judge_strengths(parts[name], fitted)}
     draw(strengths, DOCS / "pictures" / "reliability.svg")
     whole = {name: Judgement(model, vectors, rows[name]) for name in rows}
+    negations = {}
+    for name, all_of_it in whole.items():
+        negations[f"{name}, as searched"] = negation(all_of_it, as_searched(engine, all_of_it, data))
+        negations[f"{name}, by meaning alone"] = negation(all_of_it, meaning_only(all_of_it))
     answer = {
         "model": model.bundle.id,
         "ranking": result,
-        "negation": {name: negation(whole[name]) for name in whole},
+        "negation": negations,
         "strengths": {name: found.numbers(FAIR, STRONG) for name, found in strengths.items()},
     }
     engine.close()

@@ -1,28 +1,31 @@
 """How far tag scores can be trusted, what examples bring: `python -m benchmarks.tagging DATA [--library DIR]`.
 
-DATA is the development data. Writes docs/tagging.md; prints the logistic curve that fits best, for engine/scoring.py.
---library keeps the scanned library there, for another run.
+DATA is the development data. Writes docs/tagging.md and its picture; prints the logistic curve that fits the training
+parts best, for engine/scoring.py. --library keeps the scanned library there, for another run.
 """
 
 import argparse
 import csv
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
+from benchmarks.reliability import Judged, draw
 from soundsearch.engine import scoring
 from soundsearch.engine.labels import PROMPTS
-from soundsearch.engine.scoring import Background, directions, scores, with_examples
+from soundsearch.engine.scoring import Background, Scorer, directions, scores, with_examples
 from soundsearch.engine.service import Engine
+from soundsearch.engine.tagging import EVERYDAY_STEP, SMALL
 from soundsearch.settings import Places, resource
 
 ROOT = Path(__file__).parent.parent
-FOLDS, SEEDS, BINS = 5, 5, 10
+SEEDS, BINS = 5, 10
+MOST_CLIPS, LEAST_CLIPS, LEAST_LABELS = 220, 40, 5  # of a library that the curve is fitted on
 SHOTS = (0, 1, 2, 5, 10)
 SEEN = 0.1  # score from which on a proposal is worth being judged: the many that nobody would propose are easy
 
@@ -33,7 +36,7 @@ class Clips:
     vectors: np.ndarray  # (n, d)
     labels: list[str]
     tags: list[set[str]]
-    split: list[str]
+    rows: list[dict[str, str]]
 
 
 def main() -> None:
@@ -80,13 +83,19 @@ def load(name: str, table: Path, base: Path, vectors: dict[str, np.ndarray]) -> 
         np.stack([vectors[str(base / row["path"])] for row in rows]),
         [row["label"] for row in rows],
         [{row["label"], *row.get("tags", "").split(";")} for row in rows],
-        [row.get("split", "val") for row in rows],
+        rows,
     )
 
 
 def part(clips: Clips, split: str) -> Clips:
-    at = [i for i, name in enumerate(clips.split) if name == split]
-    return Clips(clips.name, clips.vectors[at], [clips.labels[i] for i in at], [clips.tags[i] for i in at], [])
+    return some_of(clips, [row.get("split", "val") == split for row in clips.rows])
+
+
+def some_of(clips: Clips, chosen: Sequence[bool]) -> Clips:
+    at = np.flatnonzero(chosen)
+    return Clips(
+        clips.name, clips.vectors[at], *([field[i] for i in at] for field in (clips.labels, clips.tags, clips.rows))
+    )
 
 
 def worded(engine: Engine, labels: list[str]) -> np.ndarray:
@@ -97,48 +106,78 @@ def worded(engine: Engine, labels: list[str]) -> np.ndarray:
 # -- calibration
 
 
+@dataclass
+class Judgement:
+    """Labels (l,) of a library of clips, what the curve is given (n, l, 2), and which are right (n, l)."""
+
+    name: str
+    labels: list[str]
+    features: np.ndarray
+    truth: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        return 1 / (1 + np.exp(-(self.features @ scoring.CURVE + scoring.OFFSET)))
+
+
+def judged(engine: Engine, clips: Clips, everyday: np.ndarray, texts: np.ndarray, most: int = 0) -> Judgement:
+    """Score a library's own labels for its clips, or for so many of them, as the program does."""
+    labels = sorted(set(clips.labels))
+    background = clips.vectors if len(clips.vectors) >= SMALL else np.concatenate([clips.vectors, everyday])
+    chosen = np.random.default_rng(0).permutation(len(clips.vectors))[: most or None]
+    features = Scorer(worded(engine, labels), Background(background, texts)).features(clips.vectors[chosen])
+    truth = np.array([[label in clips.tags[i] for label in labels] for i in chosen])
+    return Judgement(clips.name, labels, features, truth)
+
+
+def training_libraries(sets: list[Clips]) -> Iterator[Clips]:
+    """The training parts, those clips of them that the starter was not trained on, and each source of some size."""
+    for clips in (part(one, "train") for one in sets):
+        yield clips
+        yield some_of(clips, [row["train_ok"] != "yes" for row in clips.rows])
+        for source in sorted({row["source"] for row in clips.rows}):
+            library = some_of(clips, [row["source"] == source for row in clips.rows])
+            if len(library.labels) >= LEAST_CLIPS and len(set(library.labels)) >= LEAST_LABELS:
+                yield library
+
+
 def calibration(engine: Engine, sets: list[Clips], texts: np.ndarray) -> Iterator[str]:
-    everyday = sets[2].vectors
-    features, truths = [], []
-    for clips in (part(one, "val") for one in sets):
-        labels = sorted(set(clips.labels))
-        rows, background = worded(engine, labels), np.concatenate([clips.vectors, everyday])
-        similarity, ordinary, by_text = clips.vectors @ rows.T, background @ rows.T, clips.vectors @ texts.T
-        features.append(
-            np.stack(
-                [
-                    (similarity - ordinary.mean(0)) / ordinary.std(0),
-                    (similarity - by_text.mean(1, keepdims=True)) / by_text.std(1, keepdims=True),
-                ],
-                axis=-1,
-            )
-        )
-        truths.append(np.array([[label in tags for label in labels] for tags in clips.tags]))
-    whole = fit(features, truths)
-    print(f"fits best: BY_LABEL, BY_CLIP, OFFSET = {whole.round(2).tolist()}")
-    print(f"in use: {scoring.BY_LABEL, scoring.BY_CLIP, scoring.OFFSET}")
-    held = held_out(features, truths)
+    everyday = sets[2].vectors[np.argsort([row["path"] for row in sets[2].rows])][::EVERYDAY_STEP]
+    training = list(training_libraries(sets[:2]))
+    whole = fit([judged(engine, clips, everyday, texts, MOST_CLIPS) for clips in training])
+    print(f"fits best: CURVE, OFFSET = {whole.round(2).tolist()}; in use: {scoring.CURVE.tolist(), scoring.OFFSET}")
+    known = {label for clips in training for label in clips.labels}
+    found = [judged(engine, part(clips, "val"), everyday, texts) for clips in sets]
     yield from (
         "## Calibration",
         "",
-        f"The curve was fitted {FOLDS} times, each time without a fifth of each set's labels, and asked about those.",
-        f"Expected calibration error over all pairs of clip and label; over those scored {SEEN} or more (shown pairs);",
-        "and of the best label of each clip.",
+        f"The curve was fitted on {len(training)} libraries made of the training parts, each weighing the same, and",
+        "on none of these clips; held-out labels are those that no clip of a training part has. Expected calibration",
+        f"error over all pairs of clip and label, over those scored {SEEN} or more (shown pairs), and of the best",
+        "label of each clip.",
         "",
-        "| set | labels | clips | pairs | shown pairs | best label | of 0.5 and more: right | found |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| set | labels | clips | pairs | error | shown pairs | error | best label | of 0.5 and more: right | found |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     )
-    for clips, score, truth in zip(sets, held, truths, strict=True):
-        yield row(clips.name, score, truth)
-    flat = [np.concatenate([block.ravel() for block in blocks]) for blocks in (held, truths)]
-    best = [np.concatenate([score.max(1) for score in held]),
-            np.concatenate([t[np.arange(len(t)), s.argmax(1)] for s, t in zip(held, truths, strict=True)])]  # fmt: skip
-    seen = flat[0] >= SEEN
-    yield (
-        f"| all | | | {ece(*flat):.3f} | {ece(flat[0][seen], flat[1][seen]):.3f} | {ece(*best):.3f} | "
-        f"{flat[1][flat[0] >= 0.5].mean():.2f} | {flat[1][flat[0] >= 0.5].sum() / flat[1].sum():.2f} |"
-    )
+    plots, held_out = {}, []
+    for one in found:
+        held = np.array([label not in known for label in one.labels])
+        yield row(one.name, one.scores, one.truth)
+        yield row(f"{one.name}: held-out labels", one.scores[:, held], one.truth[:, held])
+        held_out.append(Judged(one.scores[:, held].ravel(), one.truth[:, held].ravel()))
+        plots[one.name] = Judged(one.scores.ravel(), one.truth.ravel())
+        plots[f"{one.name}: held out"] = held_out[-1]
+    draw({name: shown(plot) for name, plot in plots.items()}, ROOT / "docs/pictures/tags.svg")
+    score = np.concatenate([one.scores.ravel() for one in found])
+    truth = np.concatenate([one.truth.ravel() for one in found])
+    unknown = Judged(*(np.concatenate([getattr(x, name) for x in held_out]) for name in ("likely", "right")))
+    for name, all_of in (("all", Judged(score, truth)), ("all: held-out labels", unknown)):
+        seen = shown(all_of)
+        errors = f"{len(all_of.likely)} | {all_of.error():.3f} | {len(seen.likely)} | {seen.error():.3f}"
+        yield f"| {name} | | | {errors} | | | |"
     yield from (
+        "",
+        "![Shown pairs: what was said, and how many were right](pictures/tags.svg)",
         "",
         "Of all pairs, by score:",
         "",
@@ -146,56 +185,45 @@ def calibration(engine: Engine, sets: list[Clips], texts: np.ndarray) -> Iterato
         "|---|---:|---:|---:|",
     )
     for low in np.arange(BINS) / BINS:
-        inside = (flat[0] >= low) & (flat[0] < low + 1 / BINS)
+        inside = (score >= low) & (score < low + 1 / BINS)
         if inside.any():
-            means = f"{flat[0][inside].mean():.2f} | {flat[1][inside].mean():.2f}"
+            means = f"{score[inside].mean():.2f} | {truth[inside].mean():.2f}"
             yield f"| {low:.1f} to {low + 1 / BINS:.1f} | {inside.sum()} | {means} |"
     yield ""
+
+
+def shown(found: Judged) -> Judged:
+    return Judged(found.likely[found.likely >= SEEN], found.right[found.likely >= SEEN])
 
 
 def row(name: str, score: np.ndarray, truth: np.ndarray) -> str:
     seen, sure = score >= SEEN, score >= 0.5
     best = truth[np.arange(len(truth)), score.argmax(1)]
     return (
-        f"| {name} | {truth.shape[1]} | {len(truth)} | {ece(score.ravel(), truth.ravel()):.3f} "
-        f"| {ece(score[seen], truth[seen]):.3f} | {ece(score.max(1), best):.3f} "
+        f"| {name} | {truth.shape[1]} | {len(truth)} | {truth.size} | {ece(score.ravel(), truth.ravel()):.3f} "
+        f"| {seen.sum()} | {ece(score[seen], truth[seen]):.3f} | {ece(score.max(1), best):.3f} "
         f"| {truth[sure].mean():.2f} | {truth[sure].sum() / truth.sum():.2f} |"
     )
 
 
-def held_out(features: list[np.ndarray], truths: list[np.ndarray]) -> list[np.ndarray]:
-    draw = np.random.default_rng(0)
-    folds = [draw.integers(FOLDS, size=truth.shape[1]) for truth in truths]
-    scored = [np.zeros(truth.shape) for truth in truths]
-    for fold in range(FOLDS):
-        known = [labels != fold for labels in folds]
-        curve = fit([f[:, k] for f, k in zip(features, known, strict=True)],
-                    [t[:, k] for t, k in zip(truths, known, strict=True)])  # fmt: skip
-        for score, block, labels in zip(scored, features, known, strict=True):
-            score[:, ~labels] = 1 / (1 + np.exp(-(block[:, ~labels] @ curve[:2] + curve[2])))
-    return scored
-
-
-def fit(features: list[np.ndarray], truths: list[np.ndarray]) -> np.ndarray:
-    """Logistic regression, each set weighing alike."""
-    x = np.concatenate([block.reshape(-1, 2) for block in features])
+def fit(libraries: list[Judgement]) -> np.ndarray:
+    """Logistic regression, each library weighing alike."""
+    x = np.concatenate([one.features.reshape(-1, one.features.shape[-1]) for one in libraries])
     x = np.column_stack([x, np.ones(len(x))])
-    y = np.concatenate([truth.ravel() for truth in truths]).astype(float)
-    weight = np.concatenate([np.full(truth.size, 1 / truth.size) for truth in truths])
+    y = np.concatenate([one.truth.ravel() for one in libraries]).astype(float)
+    weight = np.concatenate([np.full(one.truth.size, 1 / one.truth.size) for one in libraries])
     weight /= weight.sum()
 
     def loss(curve: np.ndarray) -> tuple[float, np.ndarray]:
         z = x @ curve
-        gradient = x.T @ (weight * (1 / (1 + np.exp(-z)) - y)) + 2e-3 * np.r_[curve[:2], 0]
-        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + 1e-3 * (curve[:2] ** 2).sum()), gradient
+        gradient = x.T @ (weight * (1 / (1 + np.exp(-z)) - y)) + 2e-4 * np.r_[curve[:-1], 0]
+        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + 1e-4 * (curve[:-1] ** 2).sum()), gradient
 
-    return minimize(loss, np.zeros(3), jac=True).x
+    return minimize(loss, np.zeros(x.shape[1]), jac=True).x
 
 
 def ece(score: np.ndarray, truth: np.ndarray) -> float:
-    bins = np.minimum((score * BINS).astype(int), BINS - 1)
-    parts = [bins == b for b in range(BINS) if (bins == b).any()]
-    return float(sum(p.mean() * abs(score[p].mean() - truth[p].mean()) for p in parts))
+    return Judged(score, truth).error() if len(score) else 0.0
 
 
 # -- examples
@@ -214,21 +242,30 @@ def few_shot(engine: Engine, sets: list[Clips], texts: np.ndarray) -> Iterator[s
     )
     for clips in sets[:2]:
         train, judged = part(clips, "train"), part(clips, "val")
-        counts = Counter(train.labels)
-        labels = sorted({label for label in judged.labels if counts[label] >= max(SHOTS)})
-        rows = worded(engine, labels)
         background = Background(np.concatenate([judged.vectors, sets[2].vectors]), texts)
-        truth = np.array([[label == own for label in labels] for own in judged.labels])
-        for shots in SHOTS:
-            found = []
-            for seed in range(SEEDS if shots else 1):
-                draw = np.random.default_rng(seed)
-                own = [np.flatnonzero([name == label for name in train.labels]) for label in labels]
-                right = {i: train.vectors[draw.permutation(at)[:shots]] for i, at in enumerate(own) if shots}
-                taught = with_examples(rows, right, {}, background)
-                found.append(judge(scores(judged.vectors, taught, background, rows), truth))
-            values = " | ".join(f"{value:.3f}" for value in np.mean(found, axis=0))
-            yield f"| {clips.name} | {len(labels)} | {shots} | {values} |"
+        for shots, n, found in taught(engine, train, judged, background):
+            values = " | ".join(f"{value:.3f}" for value in found)
+            yield f"| {clips.name} | {n} | {shots} | {values} |"
+
+
+def taught(
+    engine: Engine, train: Clips, judged: Clips, background: Background
+) -> Iterator[tuple[int, int, tuple[float, float, float]]]:
+    """Examples of each label, how many labels there are, and what `judge` says of the mean of five draws."""
+    counts = Counter(train.labels)
+    labels = sorted({label for label in judged.labels if counts[label] >= max(SHOTS)})
+    rows = worded(engine, labels)
+    truth = np.array([[label == own for label in labels] for own in judged.labels])
+    of = [np.flatnonzero([name == label for name in train.labels]) for label in labels]
+    for shots in SHOTS:
+        found = []
+        for seed in range(SEEDS if shots else 1):
+            draw = np.random.default_rng(seed)
+            right = {i: train.vectors[draw.permutation(at)[:shots]] for i, at in enumerate(of) if shots}
+            directed = with_examples(rows, right, {}, background)
+            found.append(judge(scores(judged.vectors, directed, background, rows), truth))
+        precision, top, error = np.mean(found, axis=0).tolist()
+        yield shots, len(labels), (precision, top, error)
 
 
 def judge(score: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:

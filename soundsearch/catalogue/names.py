@@ -103,7 +103,7 @@ class Names:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def search(self, text: str) -> NameHits:
+    def search(self, text: str, *, unfinished: bool = True) -> NameHits:
         """Find the clips whose names, folders and tags share words with a text; the last word may be unfinished."""
         text = text.encode("utf-8", "replace").decode("utf-8")  # a command line may hold bytes that are not UTF-8
         words = [word.casefold() for word in _WORD.findall(words_of(text))][:MAX_WORDS]
@@ -113,7 +113,7 @@ class Names:
         found = [_Found(literal, np.zeros(len(literal)), np.zeros(len(literal), np.uint8))]
         total = 0.0
         for word in wanted:
-            here = self._places(_match(word, word == words[-1]))
+            here = self._places(_match(word, unfinished and word == words[-1]))
             rarity = math.log((count + 1) / (min(len(here.clip_ids), count) + 1)) + 0.1
             total += rarity
             found.append(_Found(here.clip_ids, here.weights * rarity, here.reasons))

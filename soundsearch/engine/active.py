@@ -13,7 +13,7 @@ from soundsearch.audio.features import Features, load_features
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.calibration import Calibration
 from soundsearch.engine.direction import Direction, Yardstick
-from soundsearch.engine.hybrid import fuse, hear
+from soundsearch.engine.hybrid import depth_of, fuse, hear
 from soundsearch.engine.moments import MomentIndex, with_moments
 from soundsearch.engine.selection import Selection, listing
 from soundsearch.errors import DecodeError, IndexStoreError, ModelError
@@ -184,9 +184,17 @@ class ActiveModel:
             return listing(())
         yardstick = Yardstick(direction, index)
         strengths = self._calibration.scale(direction, self._background(), yardstick)
+        search = self._catalogue.names.search
+        unwanted = [(search(text, unfinished=False), self._alone(text, index)) for text in query.not_texts]
+        asked = depth_of(limit, unwanted)
         self._moments.refresh()
-        heard = with_moments(hear(yardstick, index, selection, limit), self._moments, yardstick, selection, limit)
-        return fuse(heard, names, yardstick, strengths, index, selection, limit)
+        heard = with_moments(hear(yardstick, index, selection, asked), self._moments, yardstick, selection, asked)
+        return fuse(heard, names, yardstick, strengths, index, selection, limit, unwanted)
+
+    def _alone(self, text: str, index: VectorIndex) -> Yardstick:
+        """A text as a query of its own."""
+        nothing = np.zeros((0, self.bundle.dimension), np.float32)
+        return Yardstick(Direction(self.embed_texts([text]), nothing, nothing, nothing), index)
 
     def _background(self) -> FloatArray:
         """Embeddings of everyday descriptions, for the calibration of strengths."""

@@ -4,9 +4,11 @@ Source: Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condo
 Methods", SIGIR 2009.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from soundsearch.catalogue.names import NameHits
 from soundsearch.engine.calibration import Scale
@@ -16,6 +18,7 @@ from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import FloatArray, IntArray, Ranking, Reason, Strength
 
 K = 60  # of the paper: how slowly a rank loses its worth
+DEPTH = 10  # where a clip stands by meaning whose name can be believed, unless it is heard better than that
 MAX_NAMED = 500  # clips found by their names that are looked at
 NAME_WEIGHT = 1.0  # of a name that holds all words, against the meaning
 EXPECTED_TRUST, EXPECTATIONS = 0.5, 2  # of names of which too few can be compared with what they sound like
@@ -51,6 +54,11 @@ def hear(yardstick: Yardstick, index: VectorIndex, selection: Selection, limit: 
     return Heard(clips, scores.astype(np.float32), nowhere, nowhere)
 
 
+def depth_of(limit: int, unwanted: Sequence[tuple[NameHits, Yardstick]]) -> int:
+    """How many clips must be heard for the best `limit`: what is called like the unwanted makes room for others."""
+    return max(4 * limit if any(len(called) for called, _ in unwanted) else limit, DEPTH)
+
+
 def fuse(
     heard: Heard,
     names: NameHits,
@@ -59,17 +67,19 @@ def fuse(
     index: VectorIndex,
     selection: Selection,
     limit: int,
+    unwanted: Sequence[tuple[NameHits, Yardstick]] = (),
 ) -> Ranking:
     """Rank what was heard and what is called so together; a literal file name comes first.
 
     Args:
-        heard: By meaning.
+        heard: By meaning; `depth_of` says how many the order of the first `limit` depends on.
         names: By name.
         yardstick: Scores what only its name has found.
         scale: Says what similarities are worth.
         index: Vectors by content.
         selection: Which clips may answer.
         limit: How many hits at most.
+        unwanted: For each text that is not wanted, the clips that are called so, and that text as a query of its own.
     """
     best = np.argsort(-names.coverage - names.is_literal, kind="stable")[:MAX_NAMED]
     named, contents = selection.of_clips(names.clip_ids[best])
@@ -78,15 +88,15 @@ def fuse(
     is_new = ~np.isin(named, heard.clip_ids)
     clip_ids = np.concatenate([heard.clip_ids, named[is_new]])
     scores = np.concatenate([heard.similarity, similarity[is_new]])
-    # Places in the two lists. What has no vector comes last by meaning.
-    meaning = np.empty(len(clip_ids))
-    meaning[np.argsort(-np.nan_to_num(scores, nan=-2.0), kind="stable")] = np.arange(len(clip_ids))
-    fused = np.where(np.isnan(scores), 0.0, 1.0 / (K + 1 + meaning))
     place = _places(clip_ids, named)
     coverage = np.where(place < 0, 0.0, names.coverage[rows][place] if len(rows) else 0.0)
     is_literal = (place >= 0) & (names.is_literal[rows][place] if len(rows) else False)
+    trust = _trust(yardstick, similarity)
+    fused = _by_meaning(scores, len(heard.clip_ids), place >= 0, trust, yardstick, _count(index, selection))
     by_name = np.searchsorted(np.sort(-coverage), -coverage)  # equal ones share a place
-    fused += NAME_WEIGHT * _trust(yardstick, similarity) * coverage**2 / (K + 1 + by_name)
+    fused += NAME_WEIGHT * trust * coverage**2 / (K + 1 + by_name)
+    for called, alone in unwanted:
+        fused *= 1.0 - _called(clip_ids, called, alone, index, selection)
     order = np.lexsort((clip_ids, -fused, ~is_literal))[:limit]
     strength = scale.strengths(np.nan_to_num(scores, nan=-2.0))
     strength[is_literal] = Strength.STRONG
@@ -101,6 +111,50 @@ def fuse(
         times[0][order],
         times[1][order],
     )
+
+
+def _by_meaning(
+    scores: FloatArray, n_heard: int, is_named: npt.NDArray[np.bool_], trust: float, yardstick: Yardstick, count: int
+) -> npt.NDArray[np.float64]:
+    """What places by meaning are worth, (n,), of clips that were heard, best first, and of those found by name alone.
+
+    A name that can be believed says that a clip was heard badly: it then stands behind the first `DEPTH`, else where
+    its similarity puts it among all clips. Neither depends on how many were heard. What has no vector is worth nothing.
+
+    Args:
+        scores: (n,), NaN without a vector.
+        n_heard: How many of them, the first, are in their order.
+        is_named: (n,).
+        trust: How far names can be believed.
+        yardstick: Says where similarities stand.
+        count: How many clips may answer.
+    """
+    place = np.arange(float(len(scores)))
+    behind = np.flatnonzero(is_named & (place >= min(DEPTH, n_heard)))
+    behind = behind[np.argsort(-np.nan_to_num(scores[behind], nan=-2.0), kind="stable")]
+    sample = yardstick.scores_of_sample
+    # A clip is not above itself, however its similarity was rounded.
+    above = 1.0 - np.searchsorted(sample, scores[behind] + 1e-6, side="right") / max(1, len(sample))
+    believed = min(DEPTH, n_heard) + np.arange(len(behind))
+    worth = 1.0 / (K + 1 + place)
+    worth[behind] = trust / (K + 1 + believed) + (1.0 - trust) / (K + 1 + np.maximum(above * count, believed))
+    return np.where(np.isnan(scores), 0.0, worth)
+
+
+def _count(index: VectorIndex, selection: Selection) -> int:
+    allowed = selection.allowed(index)
+    return len(index) if allowed is None else len(allowed)
+
+
+def _called(
+    clip_ids: IntArray, names: NameHits, yardstick: Yardstick, index: VectorIndex, selection: Selection
+) -> FloatArray:
+    """How far the names of clips (n,) say that they are what `yardstick` asks for, 0 to 1: (n,)."""
+    best = np.argsort(-names.coverage, kind="stable")[:MAX_NAMED]
+    _, contents = selection.of_clips(names.clip_ids[best])
+    place = _places(clip_ids, names.clip_ids)
+    coverage = np.where(place < 0, 0.0, names.coverage[place] if len(names) else 0.0)
+    return np.asarray(_trust(yardstick, _similarity(yardstick, index, contents)) * coverage**2, np.float32)
 
 
 def _similarity(yardstick: Yardstick, index: VectorIndex, contents: IntArray) -> FloatArray:

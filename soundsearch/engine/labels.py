@@ -1,6 +1,7 @@
 """Label sets: what clips can be tagged with, and how a model is asked for each label."""
 
 import csv
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -43,9 +44,10 @@ def load_labels(source: str) -> tuple[Label, ...]:
     """The labels of a set.
 
     Args:
-        source: Name of a set, a text file with one label a line, or `a,b,c`.
+        source: Name of a set, a text file with one label a line, or `a,b,c`. One name alone is a label if its words
+            are those of a sound; with a comma behind it, it is one in any case.
     Raises:
-        QueryError: If there is no label in it.
+        QueryError: If there is no label in it, or it is rather the name of a set or a file, misspelt.
     """
     return _shipped(source) if source in _TITLES else _own(source)
 
@@ -72,13 +74,39 @@ def _own(source: str) -> tuple[Label, ...]:
         is_file = False
     if is_file:
         names = unique_labels(_lines(path))
-    elif "," in source or (not path.suffix and path.name == source):
+    elif "," in source or not source.strip():
         names = unique_labels(source.split(","))
     else:
-        raise QueryError(f"There is no file {source}.", f"Name a file with one label a line, or {', '.join(_TITLES)}.")
+        _check_alone(source)
+        names = (" ".join(source.split()),)
     if not names:
         raise QueryError("There are no labels to tag with.", "Name some, as in --labels rain,wind,door.")
     return tuple(Label(name, _asked(name.replace("|", " "))) for name in names)
+
+
+def _check_alone(source: str) -> None:
+    """Refuse a name that stands for a file or a set that is not there: as a label it would say nothing.
+
+    Raises:
+        QueryError: If it looks like a path, like the name of a set, or like no sound.
+    """
+    if Path(source).suffix or Path(source).name != source:
+        raise QueryError(f"There is no file {source}.", f"Name a file with one label a line, or {', '.join(_TITLES)}.")
+    words = re.findall(r"[^\W\d_]+", source.casefold())
+    if words and set(words) <= _sound_words():
+        return
+    raise QueryError(
+        f"There is no label set or file {source}.",
+        f"The sets are {', '.join(_TITLES)}. For a label of that name, put a comma behind it: {source},",
+    )
+
+
+@lru_cache
+def _sound_words() -> frozenset[str]:
+    """Words that the shipped labels and everyday descriptions are made of."""
+    texts = [prompt for name in _TITLES for label in _shipped(name) for prompt in (label.name, *label.prompts)]
+    texts.append(resource("everyday-sounds.txt").read_text(encoding="utf-8"))
+    return frozenset(word for text in texts for word in re.findall(r"[^\W\d_]+", text.casefold()))
 
 
 def _lines(path: Path) -> list[str]:

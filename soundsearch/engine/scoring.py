@@ -3,18 +3,21 @@
 A label is a direction: the mean of its prompts' embeddings, drawn towards clips that people gave it to and away from
 those they refused it for. A similarity says little by itself, for some labels are near to everything. So it is measured
 against the label's own distribution over a background of clips, and against the clip's own over everyday descriptions;
-a logistic curve makes a probability of the two.
+and then against the best label of the set that means something else. A logistic curve makes a probability of it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from soundsearch.records import FloatArray, IntArray
 
-# The logistic curve, as `benchmarks/tagging.py --fit` finds it on 33, 75 and 111 labels of three labelled sets.
-BY_LABEL, BY_CLIP, OFFSET = 0.80, 0.76, -6.0
+# The logistic curve, as `benchmarks/tagging.py` finds it on libraries made of the training clips of two labelled sets:
+# what a deviation counts for above what everyday descriptions reach, and above the best rival; a constant.
+CURVE, OFFSET = np.array([0.39, 1.18], np.float32), -2.62
+ALIKE = 0.75  # similarity of two labels' words from which on they are no rivals: both may be right
 # An example weighs as much as the words at about two; at ten it has come to 1.5 times their weight.
 MOST_WEIGHT, HALF_WAY = 2.0, 3.0
 REFUSED_SHARE = 0.5  # of a refused example against a right one
@@ -92,20 +95,33 @@ def with_examples(
 class Scorer:
     """Labels that were measured against a background once, ready for many clips."""
 
-    def __init__(self, labels: FloatArray, background: Background, worded: FloatArray | None = None) -> None:
+    def __init__(
+        self,
+        labels: FloatArray,
+        background: Background,
+        worded: FloatArray | None = None,
+        parents: Sequence[int] = (),
+    ) -> None:
         """Measure what is ordinary.
 
         Args:
             labels: Directions (l, d), drawn towards examples where there are some.
             background: What is ordinary in this library.
             worded: The directions of the words alone, (l, d), if `labels` were drawn towards examples.
+            parents: Index of each label's parent, -1 for none; a category and its parts are no rivals.
         """
         self._labels = labels
         self._worded = labels if worded is None else worded
         self._texts = background.texts
         ordinary = background.clips @ labels.T
         self._mean, self._spread = ordinary.mean(axis=0), ordinary.std(axis=0)
+        described = background.clips @ background.texts.T
+        self._usual = described.mean(axis=0), described.std(axis=0)
         self._unasked = np.linalg.norm(labels, axis=1) == 0
+        kin = np.arange(len(labels))
+        if len(parents):
+            kin = np.where(np.asarray(parents) >= 0, parents, kin)
+        self._are_rivals = (self._worded @ self._worded.T < ALIKE) & (kin[:, None] != kin) & ~self._unasked
 
     def scores(self, clips: FloatArray) -> FloatArray:
         """Score every label for every clip: the calibrated probability that it is right.
@@ -115,15 +131,23 @@ class Scorer:
         Returns:
             Shape (n, l), from 0 to 1; 0 for a label without direction.
         """
-        by_label = _standing(clips @ self._labels.T, self._mean, self._spread)
-        everyday = clips @ self._texts.T
-        by_clip = _standing(
-            clips @ self._worded.T, everyday.mean(axis=1, keepdims=True), everyday.std(axis=1, keepdims=True)
-        )
-        logits = BY_LABEL * by_label + BY_CLIP * by_clip + OFFSET
+        logits = self.features(clips) @ CURVE + OFFSET
         probability: FloatArray = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
         probability[:, self._unasked] = 0.0
         return probability
+
+    def features(self, clips: FloatArray) -> FloatArray:
+        """What the curve is given, (n, l, 2): deviations above everyday descriptions, and above the best rival."""
+        by_label = _standing(clips @ self._labels.T, self._mean, self._spread)
+        everyday = clips @ self._texts.T
+        mean, spread = everyday.mean(axis=1, keepdims=True), everyday.std(axis=1, keepdims=True)
+        by_clip = _standing(clips @ self._worded.T, mean, spread)
+        both = ((by_label + by_clip) / 2).astype(np.float32)
+        ahead = both - _best_rival(both, self._are_rivals)
+        if (alone := ~self._are_rivals.any(axis=1)).any():  # it has nothing to stand against but everyday descriptions
+            unlike = self._worded[alone] @ self._texts.T < ALIKE
+            ahead[:, alone] = by_label[:, alone] - _best_of(_standing(everyday, *self._usual), unlike)
+        return np.stack([by_clip, ahead], axis=-1)
 
 
 def scores(
@@ -140,6 +164,30 @@ def raise_parents(probability: FloatArray, parents: Sequence[int]) -> FloatArray
         if parent >= 0:
             out[:, parent] = np.maximum(out[:, parent], probability[:, index])
     return out
+
+
+def _best_rival(standing: FloatArray, are_rivals: npt.NDArray[np.bool_]) -> FloatArray:
+    """For each clip and label (n, l) the best standing of its rivals (l, l); 0 where there are none.
+
+    Goes through each clip's labels from the best on: after some of them every label has met a rival.
+    """
+    found = np.zeros_like(standing)
+    is_open: npt.NDArray[np.bool_] = np.tile(np.asarray(are_rivals.any(axis=1)), (len(standing), 1))
+    for candidate in np.argsort(-standing, axis=1, kind="stable").T:
+        meets = is_open & are_rivals[:, candidate].T
+        found = np.where(meets, standing[np.arange(len(standing)), candidate][:, None], found)
+        is_open &= ~meets
+        if not is_open.any():
+            break
+    return found
+
+
+def _best_of(standing: FloatArray, allowed: npt.NDArray[np.bool_]) -> FloatArray:
+    """The best standing (n, t) among what each of some labels allows (l, t): (n, l); 0 where that is nothing."""
+    best = [
+        np.where(some, standing, -np.inf).max(axis=1) if np.any(some) else np.zeros(len(standing)) for some in allowed
+    ]
+    return np.stack(best, axis=1).astype(np.float32)
 
 
 def _standing(similarity: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray:

@@ -114,16 +114,22 @@ class Tagging:
         scored = raise_parents(scored, _parents(labels))
         contents = [clip.content_id for clip in clips]
         known, refused = self._catalogue.tags.of(contents), self._catalogue.tags.refused_of(contents)
+        category = {label.name.casefold(): label.parent for label in labels if label.parent}
         found = []
         for clip, row in zip(clips, scored, strict=True):
             said = {tag.label.casefold() for tag in known.get(clip.content_id, ()) if tag.source != "auto"}
             no = refused.get(clip.content_id, frozenset())
+            # Parts of one category are different words for much the same: only the best of them is accepted.
+            taken = {category[name] for name in said if name in category}
             tags = []
             for at in np.argsort(-row, kind="stable"):
                 name, score = labels[at].name, round(float(row[at]), 4)
                 if not labels[at].prompts or (for_review and (score < LEAST or name.casefold() in said or name in no)):
                     continue
-                tags.append(ProposedTag(name, score, score >= bar and name not in no))
+                accepted = score >= bar and name not in no and labels[at].parent not in taken
+                if accepted and labels[at].parent:
+                    taken.add(labels[at].parent)
+                tags.append(ProposedTag(name, score, accepted))
                 if len(tags) == MOST and not (len(labels) <= 2 * MOST and not for_review):
                     break
             found.append(ClipProposals(clip.clip_id, clip.path, tuple(tags)))
@@ -138,7 +144,7 @@ class Tagging:
             {where[name]: rows for name, contents in found.items() if len(rows := _rows(model, contents))}
             for found in (self._catalogue.tags.examples(names), self._catalogue.tags.refusals(names))
         )
-        return Scorer(with_examples(worded, right, refused, background), background, worded)
+        return Scorer(with_examples(worded, right, refused, background), background, worded, _parents(labels))
 
     def _background(self, model: ActiveModel) -> Generator[Progress, None, Background]:
         """A sample of the library, with everyday sounds where it is small; and everyday descriptions."""

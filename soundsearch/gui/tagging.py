@@ -140,7 +140,10 @@ class ChoicePage(DialogPage):
 
     @property
     def _labels(self) -> str:
-        return str(self.label_set.currentData() or self.own.text().strip())
+        own = self.own.text().strip()
+        # Here one word alone is a label, whatever it says; a file has been chosen with its whole path.
+        alone = own and "," not in own and not PurePath(own).is_absolute()
+        return str(self.label_set.currentData() or (f"{own}," if alone else own))
 
     def _choose_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Labels, one a line", "", "Text (*.txt *.csv);;All files (*)")

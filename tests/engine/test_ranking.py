@@ -11,7 +11,7 @@ from soundsearch.catalogue.names import NameHits
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
 from soundsearch.engine.calibration import Scale
 from soundsearch.engine.direction import Direction, Yardstick
-from soundsearch.engine.hybrid import fuse, hear
+from soundsearch.engine.hybrid import depth_of, fuse, hear
 from soundsearch.engine.selection import Everything, Filtered
 from soundsearch.engine.service import Engine, parse_query
 from soundsearch.index.vector_index import VectorIndex
@@ -245,6 +245,53 @@ def test_names_count_as_far_as_they_can_be_believed() -> None:
 
     assert lifted(order[5:45:2]) > 10
     assert lifted(order[-40::2]) < 5
+
+
+@given(st.integers(0, 99), st.integers(1, 120), st.booleans())
+@settings(deadline=None)
+def test_the_best_hits_are_the_same_however_many_are_asked_for(seed: int, limit: int, away: bool) -> None:
+    draw = np.random.default_rng(seed)
+    clips, ids = unit(300, seed), np.arange(1, 301)
+    index, selection = VectorIndex(DIMENSION), Filtered(ids, ids)
+    index.add(ids, clips)
+    yardstick = Yardstick(direction(unit(1, seed + 100)), index)
+
+    def named() -> NameHits:
+        some = np.sort(draw.permutation(ids)[: draw.integers(0, 40)])
+        coverage = draw.random(len(some)).astype(np.float32)
+        return NameHits(some, coverage, np.full(len(some), 2, np.uint8), coverage > 0.95)
+
+    names = named()
+    unwanted = [(named(), Yardstick(direction(unit(1, seed + 200)), index))] if away else []
+
+    def first(asked: int) -> list[int]:
+        heard = hear(yardstick, index, selection, depth_of(asked, unwanted))
+        found = fuse(heard, names, yardstick, Scale(0.0, 0.1, 0.0), index, selection, asked, unwanted)
+        return found.clip_ids[:limit].tolist()
+
+    assert first(limit) == first(300)
+
+
+def test_what_is_called_like_the_unwanted_falls_if_it_sounds_so() -> None:
+    """Names that tell the truth about the unwanted push a clip down; names that lie about it hardly do."""
+    clips, query = unit(300, 7), unit(1, 8)
+    index, ids = VectorIndex(DIMENSION), np.arange(1, 301)
+    index.add(ids, clips)
+    yardstick = Yardstick(direction(query), index)
+    selection = Filtered(ids, ids)
+    heard = hear(yardstick, index, selection, 300)
+    named = np.sort(heard.clip_ids[:6])
+    names = NameHits(named, np.ones(6, np.float32), np.full(6, 2, np.uint8), np.zeros(6, bool))
+    nothing = NameHits(ids[:0], np.zeros(0, np.float32), np.zeros(0, np.uint8), np.zeros(0, bool))
+
+    def first(alone: FloatArray) -> set[int]:
+        unwanted = [(names, Yardstick(direction(alone), index))]
+        scale = Scale(0.0, 0.1, 0.0)
+        return set(fuse(heard, nothing, yardstick, scale, index, selection, 10, unwanted).clip_ids.tolist())
+
+    middle = clips[named - 1].mean(axis=0, keepdims=True)
+    assert not first(middle / np.linalg.norm(middle)) & set(named.tolist())
+    assert set(named.tolist()) <= first(-middle / np.linalg.norm(middle))
 
 
 def test_examples_weigh_what_they_are_given(scanned: Engine, library: Path) -> None:

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundsearch.engine.labels import PROMPTS, label_sets, load_labels
-from soundsearch.engine.scoring import Background, directions, raise_parents, scores, with_examples, with_parents
+from soundsearch.engine.scoring import (
+    ALIKE,
+    Background,
+    Scorer,
+    directions,
+    raise_parents,
+    scores,
+    with_examples,
+    with_parents,
+)
 from soundsearch.errors import QueryError
 
 DIMENSION = 32
@@ -38,6 +47,26 @@ def test_a_label_that_is_near_to_everything_gets_no_higher_scores_for_it() -> No
     hub /= np.linalg.norm(hub)
     before = scores(clips, label, BACKGROUND).mean()
     assert scores(clips + 0.5 * shared, hub, near).mean() < before + 0.05
+
+
+@given(st.integers(0, 1000), st.integers(2, 12))
+def test_a_label_stands_against_the_best_of_those_that_mean_something_else(seed: int, count: int) -> None:
+    draw = np.random.default_rng(seed)
+    labels, clips = units(seed, count), units(seed + 1, 5)
+    labels[1] = labels[0]  # another word for the same
+    parents = [int(parent) if parent < i else -1 for i, parent in enumerate(draw.integers(0, 2 * count, count))]
+    alone = np.stack([Scorer(labels, BACKGROUND, parents=parents).features(clips[i : i + 1])[0] for i in range(5)])
+    together = Scorer(labels, BACKGROUND, parents=parents).features(clips)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+    standing = (clips @ labels.T - (BACKGROUND.clips @ labels.T).mean(0)) / (BACKGROUND.clips @ labels.T).std(0)
+    standing = (standing + together[:, :, 0]) / 2
+    category = [parent if parent >= 0 else i for i, parent in enumerate(parents)]
+    for label in range(count):
+        rivals = [r for r in range(count) if category[r] != category[label] and labels[r] @ labels[label] < ALIKE]
+        if rivals:
+            expected = standing[:, label] - standing[:, rivals].max(axis=1)
+            np.testing.assert_allclose(together[:, label, 1], expected, atol=1e-4)
 
 
 def test_examples_raise_what_is_like_them_and_refusals_lower_it() -> None:
@@ -90,8 +119,9 @@ def test_own_labels_come_from_a_file_or_a_list(tmp_path_factory: pytest.TempPath
     assert [label.name for label in load_labels(str(path))] == ["Dog", "wet slap"]
     assert [label.name for label in load_labels("rain, wind,,rain")] == ["rain", "wind"]
     assert load_labels("rain")[0].prompts == tuple(prompt.format("rain") for prompt in PROMPTS)
+    assert [label.name for label in load_labels("nofile,")] == ["nofile"]
     path.write_bytes(b"\xff\xfe\xfa")
-    for wrong in (str(path), ",", "nowhere/labels.txt", ""):
+    for wrong in (str(path), ",", "nowhere/labels.txt", "labels.txt", "", " ", "nofile", "musik", "808"):
         with pytest.raises(QueryError) as error:
             load_labels(wrong)
         assert error.value.hint

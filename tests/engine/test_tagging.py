@@ -5,10 +5,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from soundsearch.audio import tag_writing
 from soundsearch.audio.metadata import UcsFields, read_tags
+from soundsearch.engine.labels import Label
 from soundsearch.engine.service import Engine
 from soundsearch.errors import CatalogueError
 from soundsearch.records import TagClips, TagProposals
@@ -109,6 +111,22 @@ def test_applying_again_replaces_the_set_and_no_other(tagged: Engine) -> None:
     drive(tagged.tagging.apply(SET, [(clip, [("rain", 0.9)])]))
     drive(tagged.tagging.apply(SET, [(clip, [("wind", 0.8)])]))
     assert {row[1] for row in tables(tagged)[0]} == {"other", "wind"}
+
+
+def test_of_the_parts_of_a_category_only_the_best_is_accepted(tagged: Engine) -> None:
+    labels = [Label("rain", ("rain",)), Label("storm", ("storm",))]
+    labels += [Label(f"rain {kind}", (kind,), parent="rain") for kind in ("wood", "metal", "cloth")]
+    labels += [Label("wind gust", ("gust",), parent="wind")]
+    scores = np.array([0.9, 0.8, 0.6, 0.9, 0.7, 0.6], np.float32)
+    (clip,) = tagged._catalogue.tags.clips((), [propose(tagged).clips[0].clip_id])
+
+    def accepted() -> list[str]:
+        (found,) = tagged.tagging._proposals(labels, [clip], scores[None], 0.5, for_review=True)
+        return [tag.label for tag in found.tags if tag.accepted]
+
+    assert accepted() == ["rain", "rain metal", "storm", "wind gust"]
+    drive(tagged.organising.act(TagClips((clip.clip_id,), ("rain cloth",))))
+    assert accepted() == ["rain", "storm", "wind gust"]  # a person has said which rain it is
 
 
 def test_a_user_s_tags_teach_the_label(tagged: Engine) -> None:
