@@ -10,6 +10,7 @@ install soundsearch[bench]; without it the rival only embeds.
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from itertools import permutations
@@ -91,8 +92,10 @@ def _rival(engine: Engine, model: Path, library: Path) -> tuple[Callable[[str], 
 
     def embed(text: str) -> np.ndarray:
         ids = torch.tensor([tokenizer.encode(text).ids])
+        torch.set_num_threads(os.cpu_count() or 1)  # as it is where nobody changes it; our encoder sets 1
         with torch.inference_mode():
             found = clap.get_text_features(input_ids=ids, attention_mask=torch.ones_like(ids))
+        torch.set_num_threads(1)
         return getattr(found, "pooler_output", found)[0].numpy()
 
     if hnswlib is None:

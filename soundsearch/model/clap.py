@@ -22,6 +22,7 @@ from soundsearch.model import htsat
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.mobilenet import MODEL_TYPE as MOBILENET
 from soundsearch.model.mobilenet import MobileNetAudio, QuickMobileNet
+from soundsearch.model.packed import pack_linears
 from soundsearch.model.towers import HTSAT, DualEncoder, audio_kind, padding_id
 from soundsearch.model.weights import fill, read_bundle
 from soundsearch.records import FloatArray
@@ -29,6 +30,7 @@ from soundsearch.records import FloatArray
 log = logging.getLogger(__name__)
 
 MAX_TOKENS = 77
+TEXT_ROWS = 12  # tokens of a usual query
 GPU_BATCH = 64  # halved whenever the device runs out of memory
 MIN_BF16_COSINE = 0.9999  # bfloat16 is used only where it keeps the embeddings of this very bundle
 MAX_TEXT_COSINE = 0.8  # unrelated sentences: good checkpoints give 0.18-0.29, a collapsed text tower 0.9993
@@ -77,6 +79,8 @@ class ClapEncoder:
             torch.set_num_threads(1)
             self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tower")
         self._dual.to(self.device)
+        if self.device == "cpu":  # a query takes 0.6 of the time; of some ten rows most of it is reading the weights
+            pack_linears(self._dual.text_model, TEXT_ROWS)
         self._towers = {"": self._dual.audio_model}  # while the precision is chosen
         self._compute_in("float32")
         if self._wants_bfloat16(precision):

@@ -46,6 +46,15 @@ def packed(linear: nn.Linear, n_rows: int, *, gelu: bool = False) -> nn.Module:
     return nn.Sequential(linear, nn.GELU()) if gelu else linear
 
 
+def pack_linears(module: nn.Module, n_rows: int) -> None:
+    """Put packed layers in the place of all linear layers inside of a module, where that works; see `packed`."""
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.Linear):
+            setattr(module, name, packed(child, n_rows))
+        else:
+            pack_linears(child, n_rows)
+
+
 @lru_cache
 def can_pack(dtype: torch.dtype) -> bool:
     """Whether packed layers work here and give what plain ones give."""

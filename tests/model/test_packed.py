@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from soundsearch.model.packed import PackedLinear, can_pack, packed
+from soundsearch.model.packed import PackedLinear, can_pack, pack_linears, packed
 
 
 @pytest.mark.parametrize("rows", [1, 64, 200])
@@ -39,3 +39,16 @@ def test_a_packed_layer_does_not_follow_the_layer_it_was_made_of() -> None:
         linear.weight.data.zero_()
         linear.bias.data.zero_()
         assert torch.equal(layer(x), before)
+
+
+def test_every_linear_layer_of_a_module_is_packed() -> None:
+    torch.manual_seed(0)
+    module, x = (
+        nn.Sequential(nn.Linear(8, 16), nn.Sequential(nn.ReLU(), nn.Linear(16, 4, bias=False))),
+        torch.ones(3, 8),
+    )
+    with torch.inference_mode():
+        before = module(x)
+        pack_linears(module, 3)
+        torch.testing.assert_close(module(x), before)
+    assert not can_pack(torch.float32) or not any(isinstance(part, nn.Linear) for part in module.modules())
