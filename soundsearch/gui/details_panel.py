@@ -28,6 +28,7 @@ from soundsearch.gui.naming import MAX_NAME
 from soundsearch.gui.panel_rows import PanelRow, Section
 from soundsearch.gui.scrolling import scrolling
 from soundsearch.gui.theme import Theme
+from soundsearch.gui.ucs_row import UcsRow
 from soundsearch.records import COLOURS, Clip, ClipDetails, Tag
 
 DETAILS_WIDTH = 240
@@ -87,9 +88,8 @@ class DetailsPanel(QFrame):
         self.tag_field.setAccessibleName("Add a tag")
         self.tag_field.setMaxLength(MAX_NAME)
         self.tag_field.returnPressed.connect(self._add_tag)
-        self.ucs_name = PanelRow(theme, "copy")
-        self.ucs_name.setCheckable(False)
-        self.ucs_name.clicked.connect(lambda: self.name_wanted.emit(self.ucs_name.text()))
+        self.ucs_name = UcsRow(theme)
+        self.ucs_name.name_wanted.connect(self.name_wanted)
         self._facts = QGridLayout()
         self._fact_labels: list[tuple[QLabel, QLabel]] = []  # kept: making them anew is felt under the arrow keys
         self.tags_section = Section("Tags", theme)
@@ -130,7 +130,7 @@ class DetailsPanel(QFrame):
         if other:
             self._show_tags(tuple(Tag(tag, "") for tag in clip.tags))
             self._show_rest((), ())
-            self._show_ucs_name("")
+            self.ucs_name.show_name("")
         self.refresh()
 
     def show_nothing(self) -> None:
@@ -166,7 +166,7 @@ class DetailsPanel(QFrame):
             self._show_known(details.clip)
             self._show_tags(details.tags)
             self._show_rest(details.collections, details.similar)
-            self._show_ucs_name(details.ucs_name)
+            self.ucs_name.show_name(details.ucs_name)
 
     def _show_known(self, clip: Clip) -> None:
         self._clip = clip
@@ -212,12 +212,6 @@ class DetailsPanel(QFrame):
                 chip.clicked.connect(partial(self.tag_removed.emit, tag.label))
             self._tag_flow.addWidget(chip)
             chip.show()
-
-    def _show_ucs_name(self, name: str) -> None:
-        if name:
-            self.ucs_name.show_line(name, tip=f"Copy the name by the Universal Category System\n{display_name(name)}")
-            self.ucs_name.setAccessibleName(f"Copy the UCS name {self.ucs_name.text()}")
-        self.ucs_name.setVisible(bool(name))
 
     def _show_rest(self, collections: tuple[str, ...], similar: tuple[Clip, ...]) -> None:
         if (collections, similar) == self._shown_rest:
