@@ -117,6 +117,10 @@ class Scorer:
         self._mean, self._spread = ordinary.mean(axis=0), ordinary.std(axis=0)
         described = background.clips @ background.texts.T
         self._usual = described.mean(axis=0), described.std(axis=0)
+        # Clips are nearer to clips than to words: what was drawn towards examples is measured on the words' own scale.
+        spoken, taught = (_by_clip(background.clips, rows, self._texts) for rows in (self._worded, labels))
+        self._stretch = spoken.std(axis=0) / np.maximum(taught.std(axis=0), LEAST_SPREAD)
+        self._shift = spoken.mean(axis=0) - self._stretch * taught.mean(axis=0)
         self._unasked = np.linalg.norm(labels, axis=1) == 0
         kin = np.arange(len(labels))
         if len(parents):
@@ -139,14 +143,12 @@ class Scorer:
     def features(self, clips: FloatArray) -> FloatArray:
         """What the curve is given, (n, l, 2): deviations above everyday descriptions, and above the best rival."""
         by_label = _standing(clips @ self._labels.T, self._mean, self._spread)
-        everyday = clips @ self._texts.T
-        mean, spread = everyday.mean(axis=1, keepdims=True), everyday.std(axis=1, keepdims=True)
-        by_clip = _standing(clips @ self._worded.T, mean, spread)
+        by_clip = (_by_clip(clips, self._labels, self._texts) * self._stretch + self._shift).astype(np.float32)
         both = ((by_label + by_clip) / 2).astype(np.float32)
         ahead = both - _best_rival(both, self._are_rivals)
         if (alone := ~self._are_rivals.any(axis=1)).any():  # it has nothing to stand against but everyday descriptions
             unlike = self._worded[alone] @ self._texts.T < ALIKE
-            ahead[:, alone] = by_label[:, alone] - _best_of(_standing(everyday, *self._usual), unlike)
+            ahead[:, alone] = by_label[:, alone] - _best_of(_standing(clips @ self._texts.T, *self._usual), unlike)
         return np.stack([by_clip, ahead], axis=-1)
 
 
@@ -188,6 +190,12 @@ def _best_of(standing: FloatArray, allowed: npt.NDArray[np.bool_]) -> FloatArray
         np.where(some, standing, -np.inf).max(axis=1) if np.any(some) else np.zeros(len(standing)) for some in allowed
     ]
     return np.stack(best, axis=1).astype(np.float32)
+
+
+def _by_clip(clips: FloatArray, labels: FloatArray, texts: FloatArray) -> FloatArray:
+    """How many deviations labels (l, d) stand above what clips (n, d) are to everyday texts (t, d): (n, l)."""
+    everyday = clips @ texts.T
+    return _standing(clips @ labels.T, everyday.mean(axis=1, keepdims=True), everyday.std(axis=1, keepdims=True))
 
 
 def _standing(similarity: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray:
