@@ -210,6 +210,20 @@ class Catalogue:
             yield cast(list[KnownRow], rows)
             after = rows[-1][1]
 
+    def present_files(self, root_id: int) -> Iterator[list[tuple[bytes, int, int]]]:
+        """Path, size and time of every file of a root that is not missing, in portions as `known_rows`.
+
+        Bare tuples and no more than what a scan compares with every file: most of a million are unchanged.
+        """
+        highest = int(self._db.query("SELECT coalesce(max(id), 0) FROM clips")[0][0])
+        for start in range(0, highest, _PORTION):
+            rows = self._db.query(
+                "SELECT path, size_bytes, modified_ns FROM clips"
+                " WHERE +root_id = ? AND id > ? AND id <= ? AND state != 'missing'",
+                (root_id, start, start + _PORTION),
+            )
+            yield cast(list[tuple[bytes, int, int]], rows)
+
     def list_files(self, root_id: int, added: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]]) -> None:
         """Note new and changed files, one transaction: their names can be searched, analysis follows."""
         with self._db.transaction():

@@ -89,16 +89,22 @@ def _parents(path: bytes) -> Iterator[bytes]:
 
 
 def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Generator[Progress, None, ScanReport]:
-    """Compare a root with what is known of it, and commit the differences."""
-    known: dict[bytes, KnownRow] = {}
-    for rows in catalogue.known_rows(root.id):
-        known.update({row[0]: row for row in rows})
-        yield Progress("list", report.found, detail=os.fsdecode(root.path))
+    """Compare a root with what is known of it, and commit the differences.
+
+    A folder whose files are all as they were costs two operations on sets; only where one is not it is looked at file
+    by file.
+    """
+    where = os.fsdecode(root.path)
+    present: set[tuple[bytes, int, int]] = set()  # that are not met yet
+    for some in catalogue.present_files(root.id):
+        present.update(some)
+        yield Progress("list", report.found, detail=where)
+    known: dict[bytes, KnownRow] | None = None
     unreadable: list[bytes] = []
     added: list[FoundFile] = []
     changed: list[tuple[int, FoundFile]] = []
     back: list[int] = []
-    found = n_added = n_changed = 0
+    found = n_added = n_changed = reported = 0
 
     def commit() -> None:
         nonlocal n_added, n_changed
@@ -110,34 +116,35 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
         changed.clear()
         back.clear()
 
-    reported = 0
     for files in _walk(root.path, unreadable):
-        new: list[FoundFile] = []
-        for path, size_bytes, modified_ns in files:
-            if (before := known.pop(path, None)) is None:
-                new.append(FoundFile(path, size_bytes, modified_ns))
-                continue
-            _, clip_id, known_bytes, known_ns, is_missing = before
-            if known_ns != modified_ns or known_bytes != size_bytes:
-                changed.append((clip_id, FoundFile(path, size_bytes, modified_ns)))
-            elif is_missing:
-                back.append(clip_id)
         found += len(files)
-        new.sort(key=lambda file: file.path)
-        for start in range(0, len(new), LIST_BATCH):
-            added += new[start : start + LIST_BATCH]
-            if len(added) >= LIST_BATCH:
-                commit()
-                yield Progress("list", report.found + found, detail=os.fsdecode(root.path))
-        if len(added) + len(changed) + len(back) >= LIST_BATCH:
-            commit()
+        before = len(present)
+        present.difference_update(files)
+        if before - len(present) != len(files):
+            if known is None:
+                known = {}
+                for rows in catalogue.known_rows(root.id):
+                    known.update((row[0], row) for row in rows)
+                    yield Progress("list", report.found + found, detail=where)
+            for path, size_bytes, modified_ns in sorted(files):
+                if (row := known.get(path)) is None:
+                    added.append(FoundFile(path, size_bytes, modified_ns))
+                elif (size_bytes, modified_ns) != row[2:4]:
+                    changed.append((row[1], FoundFile(path, size_bytes, modified_ns)))
+                    present.discard((path, *row[2:4]))
+                elif row[4]:
+                    back.append(row[1])
+                if len(added) + len(changed) + len(back) >= LIST_BATCH:
+                    commit()
+                    yield Progress("list", report.found + found, detail=where)
         if found - reported >= LIST_BATCH:
             reported = found
-            yield Progress("list", report.found + found, detail=os.fsdecode(root.path))
+            yield Progress("list", report.found + found, detail=where)
     commit()
-    gone = [] if reach(catalogue, root) is None else _vanished(known, unreadable)
+    left = [path for path, _, _ in present]
+    gone = [] if not left or reach(catalogue, root) is None else _vanished(catalogue, root, left, unreadable)
     removed = catalogue.mark_missing(gone)
-    yield Progress("list", report.found + found, detail=os.fsdecode(root.path))
+    yield Progress("list", report.found + found, detail=where)
     return replace(
         report,
         found=report.found + found,
@@ -148,13 +155,10 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
     )
 
 
-def _vanished(left: dict[bytes, KnownRow], unreadable: Sequence[bytes]) -> list[int]:
-    """Known files that the walk did not meet and could have met."""
+def _vanished(catalogue: Catalogue, root: KnownRoot, left: Sequence[bytes], unreadable: Sequence[bytes]) -> list[int]:
+    """Clips of files that the walk did not meet and could have met."""
     if b"" in unreadable:
         return []
     blind = tuple(folder + os.sep.encode() for folder in unreadable)
-    return [
-        clip_id
-        for path, clip_id, _, _, is_missing in left.values()
-        if not is_missing and not (blind and path.startswith(blind))
-    ]
+    gone = {path for path in left if not (blind and path.startswith(blind))}
+    return [row[1] for rows in catalogue.known_rows(root.id) for row in rows if row[0] in gone]
