@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from soundsearch.records import Progress, Sound
 log = logging.getLogger(__name__)
 
 BATCH = 64  # contents in one transaction
+KEEP_S = 2.0  # after which it is kept in any case: of long recordings a batch takes minutes
 WAIT_S = 0.05  # how long a step waits for the decoders
 AHEAD = 4  # clips decoded ahead, for each worker
 
@@ -40,7 +42,7 @@ def measure_known(catalogue: Catalogue, roots: Sequence[KnownRoot], workers: int
     if not waiting:
         return 0
     pool = ThreadPoolExecutor(workers, thread_name_prefix="measure")
-    done = 0
+    done, kept = 0, time.monotonic()
     batch: dict[int, _Measured] = {}
     try:
         for clip, found in _measured(pool, waiting, AHEAD * workers):
@@ -48,10 +50,10 @@ def measure_known(catalogue: Catalogue, roots: Sequence[KnownRoot], workers: int
                 done += 1
                 if found is not None:
                     batch[clip.content_id] = found
-            if len(batch) >= BATCH or done == len(waiting):
+            if len(batch) >= BATCH or done == len(waiting) or (batch and time.monotonic() - kept > KEEP_S):
                 sounds = {content: found.sound for content, found in batch.items()}
                 catalogue.sounds.record(sounds, {content: found.peaks for content, found in batch.items()})
-                batch = {}
+                batch, kept = {}, time.monotonic()
             yield Progress("measure", done, len(waiting), detail=clip.path if clip else "")
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
