@@ -227,6 +227,8 @@ def judge_strengths(judged: Judgement, fitted: set[str]) -> Iterator[tuple[str, 
             (judged.direction([str(judged.labels[i])], i), judged.labels == judged.labels[i], i) for i in chosen
         ],
     }
+    if (judged.captions == judged.labels).all():
+        del kinds["captions"]
     for kind, queries in kinds.items():
         likely, truth = [], []
         for direction, right, itself in queries:
