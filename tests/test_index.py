@@ -60,10 +60,13 @@ def test_graph_recalls_what_exact_search_finds() -> None:
     assert np.mean(shared) / 10 >= 0.95
 
 
-def test_graph_answers_filters_exactly() -> None:
-    exact, quick, query = built(3000), built(3000, exact_below=100), unit(1, seed=2)[0]
-    allowed = np.arange(7, 3000, 113)
-    assert quick.search(query, 5, allowed)[0].tolist() == exact.search(query, 5, allowed)[0].tolist()
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.3, 0.5, 0.9])
+def test_a_filter_finds_what_it_should_beside_a_graph(share: float) -> None:
+    exact, quick = built(3000), built(3000, exact_below=100)
+    assert quick.uses_graph
+    allowed = np.flatnonzero(np.random.default_rng(1).random(3000) < share) + 1
+    met = [set(quick.search(q, 5, allowed)[0]) & set(exact.search(q, 5, allowed)[0]) for q in unit(20, seed=2)]
+    assert np.mean([len(both) for both in met]) / 5 >= 0.99
 
 
 def test_search_is_exact_while_the_graph_is_being_built() -> None:
