@@ -63,6 +63,7 @@ def analyse(
     batch: list[_Outcome] = []
     failures: list[tuple[int, str]] = []
     target, done, embedded, moved = 4.0, 0, 0, 0
+    ear: Hearing | None = None
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     ahead: deque[tuple[PendingFile, Future[_Outcome]]] = deque()
     waiting = iter(pending)
@@ -86,7 +87,8 @@ def analyse(
             # The model is asked for once there is something to hear: copies and moved clips need none.
             embed: Embed = _no_features
             if any(outcome.features for outcome in batch):
-                if (ear := hearing()) is None:
+                ear = ear or hearing()
+                if ear is None:
                     time.sleep(WAIT_S)
                     yield Progress("model", done, len(pending))
                     continue

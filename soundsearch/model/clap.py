@@ -132,8 +132,8 @@ class ClapEncoder:
             return np.zeros((0, self.dimension), np.float32)
         flat = np.concatenate(pooled)
         # One by one on the CPU, as in the tower: a row must not depend on its neighbours.
-        step = 1 if self.device == "cpu" else len(flat)
-        units = _unit(np.concatenate([self._projected(flat[i : i + step]) for i in range(0, len(flat), step)]))
+        projected = self._pool.map(self._projected, flat[:, None]) if self.device == "cpu" else [self._projected(flat)]
+        units = _unit(np.concatenate(list(projected)))
         ends = np.cumsum([len(rows) for rows in pooled]).tolist()
         # Windows of one clip are averaged as unit vectors; the mean of one is itself.
         return _unit(

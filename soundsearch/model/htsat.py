@@ -89,7 +89,7 @@ class QuickHtsat(nn.Module):
         """
         mel = input_features * self.mel_scale + self.mel_shift
         taps, weights = _stretch(mel.shape[2], self._width, mel.device)
-        mel = (mel[:, :, taps] * weights).sum(dim=3)
+        mel = _taken(mel, taps, weights)
         tokens = self._tokens(mel, is_longer)
         for stage in self.stages:
             tokens = stage(tokens)
@@ -139,10 +139,12 @@ class Block(nn.Module):
         super().__init__()
         attention = block.attention.self
         self._heads, self._tokens = attention.num_attention_heads, window * window
-        self.qkv = packed(_linear(dtype, attention.query, attention.key, attention.value), side * side)
+        qkv = _linear(dtype, attention.query, attention.key, attention.value, after=block.layernorm_before)
+        self.qkv = packed(qkv, side * side)
         self.output = packed(_linear(dtype, block.attention.output.dense), side * side)
-        self.before, self.after = _norm(block.layernorm_before, dtype), _norm(block.layernorm_after, dtype)
-        activation, up = block.intermediate.intermediate_act_fn, _linear(dtype, block.intermediate.dense)
+        self.before, self.after = _bare(block.layernorm_before), _bare(block.layernorm_after)
+        activation = block.intermediate.intermediate_act_fn
+        up = _linear(dtype, block.intermediate.dense, after=block.layernorm_after)
         if is_exact_gelu(activation):
             self.up = packed(up, side * side, gelu=True)
         else:
@@ -181,8 +183,8 @@ class Merge(nn.Module):
 
     def __init__(self, merging: Any, gather: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
-        self.norm = _norm(merging.norm, dtype)
-        self.reduction = packed(_linear(dtype, merging.reduction), len(gather) // 4)
+        self.norm = _bare(merging.norm)
+        self.reduction = packed(_linear(dtype, merging.reduction, after=merging.norm), len(gather) // 4)
         self.register_buffer("gather", gather)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -202,15 +204,25 @@ def _norm(norm: nn.LayerNorm, dtype: torch.dtype) -> nn.LayerNorm:
     return copied.to(norm.weight.device, dtype)
 
 
-def _linear(dtype: torch.dtype, *layers: Any) -> nn.Linear:
-    """One layer in a precision that gives what several give of the same input, side by side."""
-    weight = torch.cat([layer.weight.flatten(1) for layer in layers]).detach().to(dtype)
+def _linear(dtype: torch.dtype, *layers: Any, after: Any = None) -> nn.Linear:
+    """One layer in a precision that gives what several give of the same input, side by side.
+
+    With `after`, a normalisation that the input comes from: scale and shift of that one are done here.
+    """
+    weight = torch.cat([layer.weight.flatten(1) for layer in layers]).detach()
     biases = [layer.bias for layer in layers if layer.bias is not None]
-    joined = nn.Linear(weight.shape[1], weight.shape[0], bias=bool(biases), device="meta")
-    joined.weight = nn.Parameter(weight, requires_grad=False)
-    if biases:
-        joined.bias = nn.Parameter(torch.cat(biases).detach().to(dtype), requires_grad=False)
+    bias = torch.cat(biases).detach() if biases else weight.new_zeros(len(weight))
+    if after is not None:
+        bias, weight = bias + weight @ after.bias.detach(), weight * after.weight.detach()
+    joined = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    joined.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
+    joined.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
     return joined
+
+
+def _bare(norm: nn.LayerNorm) -> nn.LayerNorm:
+    """A normalisation whose scale and shift the next layer does."""
+    return nn.LayerNorm(norm.normalized_shape, norm.eps, elementwise_affine=False)
 
 
 @lru_cache(maxsize=8)
@@ -218,14 +230,25 @@ def _stretch(frames: int, width: int, device: torch.device) -> tuple[Tensor, Ten
     """The bicubic stretch of the reference: for each new frame the four old ones it is made of, and their weights.
 
     Returns:
-        Numbers of frames (width, 4) and weights (width, 4, 1).
+        Numbers of frames and weights, both (width, 4).
     """
     if frames > width:
         raise ValueError(f"a spectrogram of {frames} frames is longer than the {width} that the tower takes")
     identity = torch.eye(frames)[None, None]  # what the reference makes of it holds every weight
     matrix = F.interpolate(identity, (width, frames), mode="bicubic", align_corners=True)[0, 0]
     taps = matrix.abs().topk(4, dim=1).indices
-    return taps.to(device), matrix.gather(1, taps)[:, :, None].to(device)
+    return taps.to(device), matrix.gather(1, taps).to(device)
+
+
+def _taken(mel: Tensor, taps: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums of frames: (B, views, n_frames, n_mels) and `_stretch` give (B, views, width, n_mels)."""
+    if mel.device.type != "cpu":
+        return (mel[:, :, taps] * weights[:, :, None]).sum(dim=3)
+    batch, views, frames, _ = mel.shape
+    first = torch.arange(0, batch * views * frames, frames)
+    every = (first[:, None, None] + taps).flatten(0, 1)
+    taken = F.embedding_bag(every, mel.flatten(0, 2), per_sample_weights=weights.repeat(len(first), 1), mode="sum")
+    return taken.view(batch, views, len(taps), -1)
 
 
 def _windows(side: int, window: int, shift: int) -> Tensor:

@@ -30,11 +30,12 @@ class PackedLinear(nn.Module):
         super().__init__()
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), n_rows)
         self._bias = None if bias is None else bias.detach().clone()
+        self._multiply = torch.ops.mkldnn._linear_pointwise.default  # to look it up takes as long as a small product
         self._then: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., n_in) to (..., n_out)."""
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, *self._then)
+        product: Tensor = self._multiply(x, self._weight, self._bias, *self._then)
         return product
 
 
