@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,85 +17,17 @@ from soundsearch.catalogue.names import SQL_FUNCTIONS, Names
 from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.overview import Overview
+from soundsearch.catalogue.rows import Analysis, FoundFile, KnownFile, KnownRoot, KnownRow, PendingFile, Stamp
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.sounds import VERSION, Sounds
 from soundsearch.catalogue.tags import Tags
 from soundsearch.errors import CatalogueError
 from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, Folder, IntArray, Root, Sound
 
+__all__ = ["Analysis", "Catalogue", "FoundFile", "KnownFile", "KnownRoot", "KnownRow", "PendingFile", "Stamp"]
+
 _PORTION = 20_000  # files of a root that are read at one go
 _CHUNK = 500  # ids in one statement; SQLite's own limit is far higher, but parsing time is not free
-
-
-@dataclass(frozen=True, slots=True)
-class KnownRoot:
-    """A root as the scan needs it; paths are file system bytes."""
-
-    id: int
-    path: bytes
-    mount: bytes
-    online: bool
-
-
-# A file as the catalogue last saw it: path, clip id, size in bytes, time in ns, whether it is missing. A bare tuple: a
-# scan asks for all of them, and making objects of them takes as long as reading them.
-KnownRow = tuple[bytes, int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFile:
-    """A file as the catalogue last saw it."""
-
-    clip_id: int
-    size_bytes: int
-    modified_ns: int
-    is_missing: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A file as the walk sees it now; `path` is below the root."""
-
-    path: bytes
-    size_bytes: int
-    modified_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class PendingFile:
-    """A clip that needs analysis for a bundle."""
-
-    clip_id: int
-    root_id: int
-    path: str  # whole path, as os.fsdecode gives it
-    size_bytes: int
-    modified_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """What was learned about one clip. `vector` is None where an exact copy is already embedded."""
-
-    clip_id: int
-    digest: bytes
-    size_bytes: int
-    modified_ns: int
-    duration_s: float = 0.0
-    sample_rate: int = 0
-    channels: int = 0
-    format: str = ""
-    peaks: bytes = b""
-    vector: FloatArray | None = None
-    sound: Sound | None = None
-    labels: tuple[str, ...] = ()  # what the file's own metadata says
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """How far the embeddings of one bundle have come: a cache with another stamp is out of date."""
-
-    last_seq: int = 0
-    deletions: int = 0
 
 
 class Catalogue:
