@@ -16,9 +16,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import soundfile
+
 from benchmarks import turns
-from benchmarks.scanning import RIVAL, make_rival, make_scan, write_flacs
+from benchmarks.scanning import RATE, RIVAL, make_rival, make_scan
 from benchmarks.starter_speed import make_full
+
+
+def write_flacs(folder: Path, count: int, seed: int, seconds: float) -> float:
+    """Write long stereo recordings that FLAC can make a little smaller."""
+    draw = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    for number in range(count):
+        noise = draw.standard_normal((int(RATE * min(seconds, 20)), 2)).cumsum(axis=0) / 4000
+        sound = np.resize(np.clip(noise - noise.mean(axis=0), -1, 1), (int(RATE * seconds), 2))
+        soundfile.write(folder / f"tape {number:02}.flac", sound, RATE, subtype="PCM_16")
+    return count * seconds
 
 
 def make_searchable(model: Path, precision: str, folders: Sequence[Path], data: Path) -> turns.Work:

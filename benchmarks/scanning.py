@@ -1,6 +1,6 @@
 """A scan end to end, files to searchable clips, against librosa.load, ClapFeatureExtractor and ClapModel file by file.
 
-    python -m benchmarks.scanning [--clips 60] [--flacs 0] [--rounds 3] [--bundle resources/model] [--json]
+    python -m benchmarks.scanning [--clips 60] [--rounds 3] [--bundle resources/model] [--json]
 
 The full model is the published fused configuration with random weights, at work in the precision that the program
 chooses; the starter takes part beside it. One-shots are stereo WAV of 44.1 kHz, 0.2 to 4 s long; every turn of ours is
@@ -29,7 +29,6 @@ from benchmarks.starter_speed import make_full
 RIVAL = "librosa, ClapFeatureExtractor, ClapModel"
 RATE = 44_100
 SHORTEST_S, LONGEST_S = 0.2, 4.0
-FLAC_S = 600.0
 
 
 def write_one_shots(folder: Path, count: int, seed: int) -> float:
@@ -44,17 +43,6 @@ def write_one_shots(folder: Path, count: int, seed: int) -> float:
         soundfile.write(folder / f"shot {number:04}.wav", sound, RATE, subtype="PCM_16")
         total += seconds
     return total
-
-
-def write_flacs(folder: Path, count: int, seed: int, seconds: float) -> float:
-    """Write long stereo recordings that FLAC can make a little smaller."""
-    draw = np.random.default_rng(seed)
-    folder.mkdir(parents=True)
-    for number in range(count):
-        noise = draw.standard_normal((int(RATE * min(seconds, 20)), 2)).cumsum(axis=0) / 4000
-        sound = np.resize(np.clip(noise - noise.mean(axis=0), -1, 1), (int(RATE * seconds), 2))
-        soundfile.write(folder / f"tape {number:02}.flac", sound, RATE, subtype="PCM_16")
-    return count * seconds
 
 
 def make_rival(model: Path, folders: Sequence[Path], count: int) -> turns.Work:
@@ -119,31 +107,19 @@ def make_tower(model: Path, precision: str, folder: Path, count: int) -> turns.W
 
 
 def measure(
-    full: Path,
-    starter: Path,
-    scratch: Path,
-    clips: int,
-    rounds: int,
-    flac_s: float = 0.0,
-    *,
-    rival: bool = True,
-    apart: bool = True,
+    full: Path, starter: Path, scratch: Path, clips: int, rounds: int, *, rival: bool = True, apart: bool = True
 ) -> dict[str, Any]:
-    """Race over new one-shots, or, with `flac_s`, over `clips` long FLACs in each turn."""
-    folders = [scratch / f"{'flacs' if flac_s else 'shots'} {turn}" for turn in range(rounds + 1)]
-    writes = [
-        write_flacs(folder, clips, seed, flac_s) if flac_s else write_one_shots(folder, clips, seed)
-        for seed, folder in enumerate(folders)
-    ]
+    """Race over new one-shots, a folder of `clips` in each turn."""
+    folders = [scratch / f"shots {turn}" for turn in range(rounds + 1)]
+    seconds = sum(write_one_shots(folder, clips, seed) for seed, folder in enumerate(folders))
     result: dict[str, Any] = {"machine": turns.machine(), "rounds": rounds, "clips_in_a_turn": clips}
-    result |= {"sound": "flac" if flac_s else "one-shots", "mean_s": sum(writes) / (clips * (rounds + 1))}
+    result["mean_s"] = seconds / (clips * (rounds + 1))
     contestants: dict[str, tuple[Any, ...]] = {}
     if rival and importlib.util.find_spec("librosa"):
-        contestants[RIVAL] = (make_rival, full, folders, max(1, clips if flac_s else clips // 10))
+        contestants[RIVAL] = (make_rival, full, folders, max(1, clips // 10))
     models = {"full": (full, "auto"), "full, float32": (full, "float32"), "starter": (starter, "auto")}
     for name, (model, precision) in models.items():
-        data = scratch / f"data {name} {flac_s:g}"
-        contestants[name] = (make_scan, model, precision, folders, data)
+        contestants[name] = (make_scan, model, precision, folders, scratch / f"data {name}")
         contestants[f"tower of {name}"] = (make_tower, model, precision, folders[0], min(clips, 24))
     rates = turns.race(contestants, rounds, apart=apart)
     result["clips_per_s"] = {name: turns.spread(values) for name, values in rates.items()}
@@ -156,7 +132,7 @@ def measure(
 
 
 def as_markdown(result: dict[str, Any]) -> str:
-    task = f"{result['clips_in_a_turn']} {result['sound']} of {result['mean_s']:.1f} s in a turn"
+    task = f"{result['clips_in_a_turn']} one-shots of {result['mean_s']:.1f} s in a turn"
     lines = [
         turns.in_words(result["machine"]),
         f"{task}; medians of {result['rounds']} rounds (lowest-highest).",
@@ -182,7 +158,6 @@ def as_markdown(result: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=60, help="in each turn")
-    parser.add_argument("--flacs", type=int, default=0, help="recordings of 10 minutes in each turn, in place of clips")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--bundle", type=Path, default=Path("resources/model"), help="of the starter")
     parser.add_argument("--json", action="store_true")
@@ -190,8 +165,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         scratch = Path(place)
         make_full(scratch / "full")
-        count, seconds = (options.flacs, FLAC_S) if options.flacs else (options.clips, 0.0)
-        result = measure(scratch / "full", options.bundle.resolve(), scratch, count, options.rounds, seconds)
+        result = measure(scratch / "full", options.bundle.resolve(), scratch, options.clips, options.rounds)
     print(json.dumps(result, indent=1) if options.json else as_markdown(result))
 
 
