@@ -1,6 +1,7 @@
 """Tagging from the window: propose, review with bars and by hand, store; nothing is stored before."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,6 +141,9 @@ def test_trouble_is_said_where_it_was_asked(window: MainWindow, qtbot: QtBot) ->
     qtbot.waitUntil(choice.trouble.isVisible)
     assert choice.trouble.text() == "There are no clips. Scan first."
     assert choice.propose.isEnabled()
+    for typed, asked_for in (("Regen", "Regen,"), (str(Path(__file__)), str(Path(__file__)))):  # a label, a file
+        choice.own.setText(typed)
+        assert choice.request.label_set == asked_for
 
 
 steps = st.lists(
