@@ -141,6 +141,7 @@ def test_trouble_is_said_where_it_was_asked(window: MainWindow, qtbot: QtBot) ->
     qtbot.waitUntil(choice.trouble.isVisible)
     assert choice.trouble.text() == "There are no clips. Scan first."
     assert choice.propose.isEnabled()
+    choice.label_set.setCurrentIndex(choice.label_set.count() - 1)
     for typed, asked_for in (("Regen", "Regen,"), (str(Path(__file__)), str(Path(__file__)))):  # a label, a file
         choice.own.setText(typed)
         assert choice.request.label_set == asked_for
