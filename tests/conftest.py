@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before anything loads torch
 
 import trainer  # noqa: F401 (where torchvision is installed it is mended, before any test imports transformers)
+from soundsearch.settings import resource
 
 # In a fresh checkout the first text takes a second to draw, while the tables of its letters are made.
 settings.register_profile("patient", suppress_health_check=[HealthCheck.too_slow])
@@ -38,6 +39,23 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.bundles import tiny  # torch: only for the tests that need a model
 
     return tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say what must stay in one process where the suite runs in several: the tests of a file, which share fixtures,
+    and all that play, record or look at a screen, which would disturb each other."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            is_measured = {"sound_server", "display"} & set(getattr(item, "fixturenames", ()))
+            group = "sound and screen" if is_measured else item.nodeid.partition("::")[0]
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session")
+def starter() -> str:
+    """The built-in model: a process that runs it is there in a third of the time, as it imports no transformers."""
+    return str(resource("model"))
 
 
 class Recorder:

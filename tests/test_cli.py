@@ -250,10 +250,10 @@ def test_an_unexpected_exception_is_not_hidden(run: Run, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_is_done_and_is_130(tmp_path: Path, tiny_model: Path, library: Path) -> None:
+def test_ctrl_c_keeps_what_is_done_and_is_130(tmp_path: Path, starter: str, library: Path) -> None:
     for i in range(900):
         write_tone(library / "More" / f"{i}.wav", 60.0 + i / 4)
-    command = [sys.executable, "-m", "soundsearch", "--data-dir", str(tmp_path / "data"), "--model", str(tiny_model)]
+    command = [sys.executable, "-m", "soundsearch", "--data-dir", str(tmp_path / "data"), "--model", starter]
     process = subprocess.Popen(
         [*command, "scan", str(library), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

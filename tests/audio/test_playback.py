@@ -38,7 +38,7 @@ class Listener:
         self.drawn.append((path, overview))
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -129,12 +129,13 @@ def test_stop_is_heard_at_once_and_does_not_click(sound_server: SoundServer, lis
         player.load(clip)
         player.play()
         wait_for(lambda: player.position_s > 0.5)
+        stopped_s = player.position_s
         player.stop()
         assert player.state == "idle"
         assert player.position_s == 0
     player.close()
     heard = recorder.heard[:, 0]
-    assert 0.5 < loud_s(recorder.heard) < 0.9
+    assert 0.5 < loud_s(recorder.heard) < stopped_s + 0.4
     last = np.flatnonzero(np.abs(heard) > 1e-4)[-1]
     assert np.abs(np.diff(heard[last - 200 : last + 50])).max() < 0.05  # the tone itself moves by 0.025 a sample
     assert np.abs(heard[last - 30 : last]).max() < 0.15  # the fade's end
@@ -149,7 +150,7 @@ def test_pause_and_go_on(sound_server: SoundServer, player: Player, clip: str) -
         assert player.state == "paused"
         time.sleep(0.3)
         position_s = player.position_s
-        assert 0.4 < position_s < 0.9
+        assert 0.4 < position_s < 1.8  # however late a busy machine was
         player.play(position_s)
         wait_for(lambda: player.state == "idle")
     heard = recorder.heard
@@ -218,7 +219,7 @@ def test_a_new_clip_cuts_the_old_one(
         player.load(clip)
         player.play()
         wait_for(lambda: player.position_s > 0.3)
-        started = time.monotonic()
+        cut_s, started = player.position_s, time.monotonic()
         player.load(str(other))
         player.play()
         wait_for(lambda: player.is_playing)
@@ -230,8 +231,8 @@ def test_a_new_clip_cuts_the_old_one(
     first = SOUND[: round(0.3 * RATE)]
     begin = place(heard, first)
     np.testing.assert_allclose(heard[begin : begin + len(first)], first, atol=1e-4)
-    assert (start - begin) / RATE < 1
-    assert switched_s < 0.3
+    assert (start - begin) / RATE < cut_s + switched_s + 0.5
+    assert switched_s < 1  # some 5 ms on an idle machine
     assert np.abs(np.diff(heard[start - 2000 : start, 0])).max() < 0.05
 
 
@@ -294,8 +295,8 @@ def test_a_long_clip_starts_at_once_jumps_and_is_drawn(
     tones = 200 + 20 * (np.arange(seconds) % 60)  # each second has a pitch of its own
     phase = np.cumsum(np.repeat(tones, rate) * (2 * np.pi / rate))
     write(path, (0.3 * np.sin(phase)).astype(np.float32), rate, "FLAC", "PCM_16")
-    started = time.monotonic()
     with sound_server.recorder() as recorder:
+        started = time.monotonic()
         player.load(str(path))
         player.play()
         wait_for(lambda: player.position_s > 0.2)

@@ -31,8 +31,8 @@ def sounds(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, tiny_model: Any, sounds: Path) -> Iterator[Engine]:
-    opened = Engine(Places(tmp_path / "data"), model=str(tiny_model))
+def engine(tmp_path: Path, starter: str, sounds: Path) -> Iterator[Engine]:
+    opened = Engine(Places(tmp_path / "data"), model=starter)
     scan(opened, str(sounds))
     yield opened
     opened.close()
@@ -117,7 +117,7 @@ def test_a_clip_located_where_a_copy_of_it_was_listed_becomes_one_with_it(engine
     assert engine.clips([ids[0]])[0].rating == 3
 
 
-def test_a_large_selection_does_not_hold_up_other_requests(tmp_path: Path, tiny_model: Any) -> None:
+def test_a_large_selection_does_not_hold_up_other_requests(tmp_path: Path, starter: str) -> None:
     """10,000 clips are rated, that is taken back and made again, while a clip is fetched over and over."""
     places = Places(tmp_path / "data")
     places.create()
@@ -130,7 +130,7 @@ def test_a_large_selection_does_not_hold_up_other_requests(tmp_path: Path, tiny_
             answers[message.id] = (time.monotonic(), message)
             arrived.set()
 
-    client = EngineClient(places.data_dir, receive, str(tiny_model), "cpu")
+    client = EngineClient(places.data_dir, receive, starter, "cpu")
     client.start()
 
     def wait_for(request: int) -> Any:

@@ -233,18 +233,16 @@ def test_a_scan_stopped_after_any_step_and_run_again_equals_one_that_was_not(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("delay_s", [0.0, 0.15, 0.4])
-def test_kill_at_any_point_and_scan_again(
-    open_engine: OpenEngine, library: Path, tmp_path: Path, tiny_model: Path, delay_s: float
-) -> None:
+def test_kill_at_any_point_and_scan_again(library: Path, tmp_path: Path, starter: str, delay_s: float) -> None:
     """SIGKILL some time after the first embedding was asked for; nothing that was committed is embedded again."""
     for i in range(40):
         write_tone(library / "More" / f"{i}.wav", 60.0 * 1.1**i)
-    command = [sys.executable, "-m", "soundsearch", "--data-dir", str(tmp_path / "data"), "--model", str(tiny_model)]
+    command = [sys.executable, "-m", "soundsearch", "--data-dir", str(tmp_path / "data"), "--model", starter]
     process = subprocess.Popen([*command, "scan", str(library), "--quiet"], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not (tmp_path / "data" / "catalogue.sqlite").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    watcher = open_engine()
+    watcher = Engine(Places(tmp_path / "data"), model=starter)
     while watcher.status().embedded == 0 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(delay_s)
@@ -252,12 +250,13 @@ def test_kill_at_any_point_and_scan_again(
     process.wait()
     contents = len(watcher._catalogue.embedded_ids(watcher.chosen.bundle.id))
     report = run_scan(watcher, library)
-    whole = Engine(Places(tmp_path / "whole"), model=str(tiny_model))
+    whole = Engine(Places(tmp_path / "whole"), model=starter)
     run_scan(whole, library)
     assert state(watcher) == state(whole)
     assert contents + report.embedded == 52
     assert watcher.verify() == []
-    whole.close()
+    for engine in (watcher, whole):
+        engine.close()
 
 
 def test_mount_point_of_a_path(tmp_path: Path) -> None:

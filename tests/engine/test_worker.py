@@ -64,8 +64,8 @@ class Talk:
 
 
 @pytest.fixture
-def talk(tmp_path: Path, tiny_model: Path) -> Iterator[Talk]:
-    made = Talk(tmp_path / "data", str(tiny_model))
+def talk(tmp_path: Path, starter: str) -> Iterator[Talk]:
+    made = Talk(tmp_path / "data", starter)
     yield made
     made.client.close()
 
@@ -139,17 +139,17 @@ def test_a_killed_engine_is_started_again(talk: Talk, library: Path) -> None:
     assert talk.client.process_id != before
 
 
-def test_a_catalogue_that_cannot_be_opened_is_said_in_answer(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_catalogue_that_cannot_be_opened_is_said_in_answer(tmp_path: Path, starter: str) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "catalogue.sqlite").write_bytes(b"garbage" * 1000)
-    talk = Talk(tmp_path / "data", str(tiny_model))
+    talk = Talk(tmp_path / "data", starter)
     answer = talk.ask(GetStatus())
     assert isinstance(answer, Failed) and "Cannot open the catalogue" in answer.message
     talk.client.close()
 
 
-def test_the_process_gives_way_to_the_window_and_ends_with_it(tmp_path: Path, tiny_model: Path) -> None:
-    talk = Talk(tmp_path / "data", str(tiny_model))
+def test_the_process_gives_way_to_the_window_and_ends_with_it(tmp_path: Path, starter: str) -> None:
+    talk = Talk(tmp_path / "data", starter)
     talk.ask(GetStatus())
     process = talk.client._process
     assert process is not None and process.pid is not None
@@ -160,9 +160,9 @@ def test_the_process_gives_way_to_the_window_and_ends_with_it(tmp_path: Path, ti
     assert process.exitcode is not None
 
 
-def test_a_data_folder_that_cannot_be_made_is_said_in_answer(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_data_folder_that_cannot_be_made_is_said_in_answer(tmp_path: Path, starter: str) -> None:
     (tmp_path / "file").write_text("in the way")
-    talk = Talk(tmp_path / "file" / "data", str(tiny_model))
+    talk = Talk(tmp_path / "file" / "data", starter)
     answer = talk.ask(GetStatus())
     assert isinstance(answer, Failed) and "Cannot use the data folder" in answer.message and answer.hint
     talk.client.close()

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from soundsearch.settings import Places
 from tests.gui.fake_engine import FakeEngine
 
 HERE = Path(__file__).parent
+PATIENCE_MS = 20_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -88,6 +90,14 @@ class FakePlayer:
 
     def close(self) -> None:
         self.calls.append(("close",))
+
+
+@pytest.fixture
+def qtbot(qtbot: Any) -> Any:
+    """One that waits longer: five seconds can be too few on a busy machine. Tests that pass take no longer."""
+    for name in ("waitUntil", "waitSignal"):
+        setattr(qtbot, name, partial(getattr(qtbot, name), timeout=PATIENCE_MS))
+    return qtbot
 
 
 def delete_later_now() -> None:
