@@ -17,7 +17,7 @@ import soundfile
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
-from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from shiboken6 import isValid
 
@@ -185,6 +185,8 @@ def open_window(qtbot: Any, qapp: QApplication, places: Places, theme: Theme) ->
         window.show()
         window.activateWindow()
         qtbot.waitUntil(window.isActiveWindow)  # keys and shortcuts go to the active window only
+        # A test before may have closed its window between a key's press and its release: Ctrl would still be held.
+        qtbot.keyRelease(window, Qt.Key.Key_Control)
         window.start()
         qtbot.waitUntil(lambda: bool(made))
         window.fake_player = made[0]  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """Pictures of the window, made by one command: `python -m tests.gui.pictures docs/pictures`.
 
-Those of README and guide are whole (PNG with 256 colours); all states and dialogs, in both themes, 320, 900 and 2560
+Those of README and guide are whole (PNG); all states and dialogs, in both themes, 320, 900 and 2560
 pixels wide and at 200 %, are one sheet each in `states/` (WebP), listed in `states/README.md`. With `guide` or `states`
 behind the folder only those are made.
 
@@ -118,13 +118,6 @@ def shoot_all(stage: Stage, sizes: Sequence[tuple[int, int]], names: Sequence[st
                     scene(stage)
 
 
-def quantise(folder: Path) -> None:
-    """Write each picture with 256 colours: the window has few, and files a third as large."""
-    for path in sorted(folder.glob("*.png")):
-        with Image.open(path) as picture:
-            picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-
-
 def sheets(shots: Path, out: Path) -> None:
     """One picture for each state: a row for each theme, from narrow to wide, then 200 %."""
     out.mkdir(parents=True, exist_ok=True)
@@ -179,7 +172,6 @@ def main() -> None:
             learn(stage, data)
             if "guide" in wanted:
                 guide(stage)
-                quantise(stage.out)
                 for path in stage.out.glob("*.png"):
                     shutil.move(path, out / path.name)
             if "states" in wanted:

@@ -92,7 +92,7 @@ def test_what_would_be_learned_is_shown_before_anything_is_trained(
     dialog = previewed(qtbot, window)
     panel = dialog.plan_page.preview
     assert "412 clips" in panel.summary.text() and "268" in panel.summary.text()
-    assert "kick 120" in panel.tags.text() and panel.problems.isVisible()
+    assert "kick\N{NO-BREAK SPACE}120" in panel.tags.text() and panel.problems.isVisible()
     first = panel.examples.topLevelItem(0)
     assert first.text(0) == "Kick 808 00.wav"
     assert [first.child(i).text(0) for i in range(first.childCount())] == list(PREVIEW.examples[0][1])
