@@ -44,7 +44,7 @@ def make(data: Path, sounds: Path, n: int, model: str | None = None) -> None:
         found.append(FoundFile(os.fsencode(file.relative_to(sounds)), seen.st_size, seen.st_mtime_ns))
     for start in range(0, n, 20_000):
         catalogue.list_files(root.id, found[start : start + 20_000], [])
-    known = catalogue.files(root.id)
+    known = {row[0]: row[1] for rows in catalogue.known_rows(root.id) for row in rows}
     peaks = [_peaks(draw) for _ in range(DIFFERENT)]
     centres = draw.standard_normal((n // 50 + 1, bundle.dimension))
     for start in range(0, n, BATCH):
@@ -55,7 +55,7 @@ def make(data: Path, sounds: Path, n: int, model: str | None = None) -> None:
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         analyses = [
             Analysis(
-                clip_id=known[file.path].clip_id,
+                clip_id=known[file.path],
                 digest=(start + i).to_bytes(16, "little"),
                 size_bytes=file.size_bytes,
                 modified_ns=file.modified_ns,

@@ -243,7 +243,7 @@ class Answering:
 
     ids: IntArray
 
-    def allowed(self, index: VectorIndex) -> IntArray | None:  # noqa: ARG002
+    def allowed(self, _index: VectorIndex, /) -> IntArray | None:
         return self.ids
 
     def of_contents(self, contents: IntArray) -> tuple[IntArray, IntArray]:

@@ -21,16 +21,6 @@ KnownRow = tuple[bytes, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class KnownFile:
-    """A file as the catalogue last saw it."""
-
-    clip_id: int
-    size_bytes: int
-    modified_ns: int
-    is_missing: bool
-
-
-@dataclass(frozen=True, slots=True)
 class FoundFile:
     """A file as the walk sees it now; `path` is below the root."""
 

@@ -17,14 +17,14 @@ from soundsearch.catalogue.names import SQL_FUNCTIONS, Names
 from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.overview import Overview
-from soundsearch.catalogue.rows import Analysis, FoundFile, KnownFile, KnownRoot, KnownRow, PendingFile, Stamp
+from soundsearch.catalogue.rows import Analysis, FoundFile, KnownRoot, KnownRow, PendingFile, Stamp
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.sounds import VERSION, Sounds
 from soundsearch.catalogue.tags import Tags
 from soundsearch.errors import CatalogueError
 from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, Folder, IntArray, Root, Sound
 
-__all__ = ["Analysis", "Catalogue", "FoundFile", "KnownFile", "KnownRoot", "KnownRow", "PendingFile", "Stamp"]
+__all__ = ["Analysis", "Catalogue", "FoundFile", "KnownRoot", "KnownRow", "PendingFile", "Stamp"]
 
 _PORTION = 20_000  # files of a root that are read at one go
 _CHUNK = 500  # ids in one statement; SQLite's own limit is far higher, but parsing time is not free
@@ -118,16 +118,8 @@ class Catalogue:
 
     # -- listing
 
-    def files(self, root_id: int) -> dict[bytes, KnownFile]:
-        """Every file of a root as last seen, by its path below the root."""
-        return {
-            path: KnownFile(clip, size, modified, bool(missing))
-            for rows in self.known_rows(root_id)
-            for path, clip, size, modified, missing in rows
-        }
-
     def known_rows(self, root_id: int) -> Iterator[list[KnownRow]]:
-        """The same in portions that are read within some ten milliseconds; none is empty."""
+        """Every file of a root as last seen, in portions that are read within some ten milliseconds; none is empty."""
         after = -1
         while True:
             # The plus keeps SQLite from sorting what it finds by path.

@@ -14,7 +14,7 @@ from soundsearch.records import IntArray, Ranking
 class Selection(Protocol):
     """The clips that may answer. Contents are what vectors belong to; exact copies share one."""
 
-    def allowed(self, index: VectorIndex) -> IntArray | None:
+    def allowed(self, index: VectorIndex, /) -> IntArray | None:
         """Contents of the index that may answer, None for all."""
 
     def of_contents(self, contents: IntArray) -> tuple[IntArray, IntArray]:
@@ -66,7 +66,7 @@ class Everything:
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
 
-    def allowed(self, index: VectorIndex) -> IntArray | None:  # noqa: ARG002
+    def allowed(self, _index: VectorIndex, /) -> IntArray | None:
         """All of them."""
         return None
 

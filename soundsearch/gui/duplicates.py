@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from soundsearch.engine.messages import FindDuplicates
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.dialog_owner import DialogOwner
 from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.duplicate_model import Column, DuplicateModel
 from soundsearch.gui.file_exchange import display_name, files_mime, reveal
@@ -187,7 +188,7 @@ class DuplicatesDialog(QDialog):
         self.page.close_button.clicked.connect(self.close)
 
 
-class Duplicates(QObject):
+class Duplicates(DialogOwner):
     """Asks for duplicates and shows them.
 
     Signals:
@@ -204,7 +205,7 @@ class Duplicates(QObject):
 
     @cached_property
     def dialog(self) -> DuplicatesDialog:
-        """Built when it is first needed: the window opens sooner."""
+        """See `DialogOwner`."""
         dialog = DuplicatesDialog(self._theme, self._window)
         dialog.page.search_requested.connect(self._bridge.find_duplicates)
         dialog.page.clip_chosen.connect(self.clip_chosen)
@@ -212,14 +213,7 @@ class Duplicates(QObject):
 
     def open(self) -> None:
         """Show what is known; the first time, what can be looked for."""
-        self.dialog.show()
-        self.dialog.raise_()
-        self.dialog.activateWindow()
-
-    def close(self) -> None:
-        """The window goes, and the dialog with it."""
-        if "dialog" in self.__dict__:
-            self.dialog.close()
+        self.bring_up()
 
     def _job_started(self, job: Job) -> None:
         if isinstance(job.request, FindDuplicates):

@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import PurePath
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from soundsearch.engine.messages import ProposeTags, WriteTags
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.dialog_owner import DialogOwner
 from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.folder_tree import FolderTree
@@ -180,7 +181,7 @@ class TaggingDialog(QDialog):
         self.review.back_requested.connect(lambda: self.pages.setCurrentWidget(self.choice))
 
 
-class Tagging(QObject):
+class Tagging(DialogOwner):
     """Asks for proposals, shows them, stores what was accepted.
 
     Signals:
@@ -197,7 +198,7 @@ class Tagging(QObject):
 
     @cached_property
     def dialog(self) -> TaggingDialog:
-        """Built when it is first needed: the window opens sooner."""
+        """See `DialogOwner`."""
         dialog = TaggingDialog(self._theme, self._window)
         dialog.choice.propose_requested.connect(self._propose)
         dialog.review.store_requested.connect(self._store)
@@ -211,17 +212,10 @@ class Tagging(QObject):
         self.dialog.choice.begin(clip_ids, folder)
         self.dialog.choice.show_trouble("")
         self.dialog.pages.setCurrentWidget(self.dialog.choice)
-        self.dialog.show()
-        self.dialog.raise_()
-        self.dialog.activateWindow()
-
-    def close(self) -> None:
-        """The window goes, and the dialog with it."""
-        if "dialog" in self.__dict__:
-            self.dialog.close()
+        self.bring_up()
 
     def _take_folders(self, folders: tuple[Folder, ...]) -> None:
-        if "dialog" in self.__dict__:
+        if self.has_dialog:
             self.dialog.choice.set_folders(folders)
 
     def _propose(self, request: ProposeTags) -> None:
@@ -241,13 +235,9 @@ class Tagging(QObject):
             self.dialog.pages.setCurrentWidget(self.dialog.review)
             if not self.dialog.isVisible():
                 words = f"Tags are proposed for {wording.count(len(end.value.clips), 'clip')}."
-                self._notices.put(Notice("tags", words, "Review", self._show, icon="tag"))
+                self._notices.put(Notice("tags", words, "Review", self.bring_up, icon="tag"))
         elif end.message:
             choice.show_trouble(f"{end.message} {end.hint}".strip())
-
-    def _show(self) -> None:
-        self.dialog.show()
-        self.dialog.raise_()
 
     def _hear(self, clip_id: int) -> None:
         def hear(clips: tuple[Clip, ...]) -> None:

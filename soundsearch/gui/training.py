@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from functools import cached_property, partial
 
-from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from soundsearch.engine.messages import StartTraining
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.dialog_owner import DialogOwner
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.jobs import Job, JobEnd
 from soundsearch.gui.pages import Notice, NoticeBar
@@ -49,7 +50,7 @@ class TrainingDialog(QDialog):
         self.pages.setCurrentWidget(page)
 
 
-class Training(QObject):
+class Training(DialogOwner):
     """Keeps what is known of a training while its dialog comes and goes.
 
     Signals:
@@ -85,7 +86,7 @@ class Training(QObject):
 
     @cached_property
     def dialog(self) -> TrainingDialog:
-        """Built when it is first needed: the window opens sooner."""
+        """See `DialogOwner`."""
         dialog = TrainingDialog(self._theme, self._window)
         plan, run, result = dialog.plan_page, dialog.run_page, dialog.result_page
         plan.plan_changed.connect(self._bridge.preview_training)
@@ -113,9 +114,7 @@ class Training(QObject):
             self._awaits_folders = True
             self._bridge.list_folders()
         self._show_page()
-        self.dialog.show()
-        self.dialog.raise_()
-        self.dialog.activateWindow()
+        self.bring_up()
 
     def show_report(self, path: str) -> None:
         """Open a report in the browser."""
@@ -126,11 +125,6 @@ class Training(QObject):
         text = f"Delete “{display_name(model.title)}”? To have it again it must be trained again."
         delete = partial(self._delete, model.name, model.title)
         self._bar.put(Notice("delete", text, "Delete", delete, "Keep", icon="remove", token="warn"))
-
-    def close(self) -> None:
-        """The window goes, and the dialog with it."""
-        if "dialog" in self.__dict__:
-            self.dialog.close()
 
     def ask_before_quitting(self, quit_it: Callable[[], object]) -> bool:
         """Whether to ask first: a training would be lost. Asked once; who closes the window again means it."""

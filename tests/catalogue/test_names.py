@@ -12,6 +12,7 @@ from soundsearch.catalogue.names import SQL_FUNCTIONS, Names, words_of
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.store import Catalogue, FoundFile
 from soundsearch.records import Filter, Reason
+from tests.listed import listed
 
 FILES = [
     "Drums/DistortedKick_01.wav",
@@ -32,7 +33,7 @@ def catalogue(tmp_path: Path) -> Catalogue:
 def fill(catalogue: Catalogue, files: list[str]) -> dict[str, int]:
     root = catalogue.add_root(b"/music", b"/")
     catalogue.list_files(root.id, [FoundFile(name.encode("utf-8", "surrogateescape"), 1, 1) for name in files], [])
-    return {path.decode("utf-8", "surrogateescape"): file.clip_id for path, file in catalogue.files(root.id).items()}
+    return {path.decode("utf-8", "surrogateescape"): clip for path, clip in listed(catalogue, root.id).items()}
 
 
 def found(catalogue: Catalogue, text: str) -> list[str]:

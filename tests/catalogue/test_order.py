@@ -12,6 +12,7 @@ from soundsearch.catalogue.order import NUMBERS, TEXTS
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
 from soundsearch.errors import QueryError
 from soundsearch.records import Filter, IntArray
+from tests.listed import listed
 
 BUNDLE = "a" * 16
 
@@ -25,8 +26,8 @@ def fill(catalogue: Catalogue, files: list[tuple[str, float]]) -> IntArray:
     """List files and analyse those with a length; returns their clip ids in the order given."""
     root = catalogue.add_root(b"/sounds", b"/")
     catalogue.list_files(root.id, [FoundFile(name.encode(), 1, n) for n, (name, _) in enumerate(files)], [])
-    known = catalogue.files(root.id)
-    ids = [known[name.encode()].clip_id for name, _ in files]
+    known = listed(catalogue, root.id)
+    ids = [known[name.encode()] for name, _ in files]
     catalogue.record(
         BUNDLE,
         [

@@ -5,6 +5,7 @@ import pytest
 
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
 from soundsearch.records import Sound
+from tests.listed import listed
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def add_clip(catalogue: Catalogue, name: str, sound: Sound | None = None, second
     """A clip with an analysis; returns its content's id."""
     root = catalogue.add_root(b"/sounds", b"/")
     catalogue.list_files(root.id, [FoundFile(name.encode(), 10, 20)], [])
-    clip = catalogue.files(root.id)[name.encode()].clip_id
+    clip = listed(catalogue, root.id)[name.encode()]
     digest = name.encode().ljust(16, b".")
     vector = np.eye(4, dtype=np.float32)[0]
     catalogue.record("b", [Analysis(clip, digest, 10, 20, seconds, 44_100, 1, "WAV", b"", vector, sound=sound)], [])

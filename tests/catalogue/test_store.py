@@ -10,6 +10,7 @@ from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
 from soundsearch.errors import CatalogueError
 from soundsearch.records import ClipState, Filter
+from tests.listed import listed
 
 BUNDLE = "abc"
 
@@ -112,13 +113,13 @@ def test_a_missing_clip_is_kept_and_does_not_answer(catalogue: Catalogue) -> Non
 def test_a_clip_that_never_was_analysed_holds_nothing_to_keep(catalogue: Catalogue) -> None:
     root = catalogue.add_root(b"/sounds", b"/").id
     catalogue.list_files(root, [FoundFile(b"a.wav", 1, 1)], [])
-    assert catalogue.mark_missing([f.clip_id for f in catalogue.files(root).values()]) == 1
-    assert catalogue.files(root) == {}
+    assert catalogue.mark_missing(list(listed(catalogue, root).values())) == 1
+    assert listed(catalogue, root) == {}
 
 
 def test_an_edited_clip_drops_the_old_vector_and_keeps_its_tags(catalogue: Catalogue) -> None:
     root = library(catalogue)
-    kick = catalogue.files(root)[b"Drums/Kick 1.wav"].clip_id
+    kick = listed(catalogue, root)[b"Drums/Kick 1.wav"]
     catalogue._db.execute("INSERT INTO tags SELECT content_id, 'mine', 'user', NULL FROM clips WHERE id = ?", (kick,))
     before = catalogue.stamp(BUNDLE)
     catalogue.list_files(root, [], [(kick, FoundFile(b"Drums/Kick 1.wav", 999, 9))])
@@ -206,7 +207,7 @@ def test_a_full_disk_loses_nothing_that_was_committed(catalogue: Catalogue) -> N
     with pytest.raises(CatalogueError, match="full") as caught:
         catalogue.list_files(root, [FoundFile(b"%d.wav" % i, 1, 1) for i in range(5000)], [])
     assert "make room" in caught.value.hint
-    assert len(catalogue.files(root)) == 4
+    assert len(listed(catalogue, root)) == 4
 
 
 def test_two_processes_share_it(tmp_path: Path) -> None:

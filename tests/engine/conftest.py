@@ -8,6 +8,7 @@ from soundsearch.engine.service import Engine
 from soundsearch.records import ScanReport
 from soundsearch.settings import Places
 from tests.bundles import small_library
+from tests.listed import listed
 
 OpenEngine = Callable[[], Engine]
 
@@ -49,7 +50,7 @@ def run_scan(engine: Engine, *roots: Path) -> ScanReport:
 def state(engine: Engine) -> dict[str, Any]:
     """All that a catalogue holds and that must not depend on how a scan came to its end: by path, ids left out."""
     catalogue = engine._catalogue
-    clips = catalogue.clips([f.clip_id for root in catalogue.roots() for f in catalogue.files(root.id).values()])
+    clips = catalogue.clips([clip for root in catalogue.roots() for clip in listed(catalogue, root.id).values()])
     vectors = dict(
         catalogue._db.query(
             "SELECT clips.path, vector FROM clips JOIN embeddings USING (content_id) WHERE bundle = ?",

@@ -17,6 +17,7 @@ from soundsearch.engine.service import Engine, parse_query
 from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import Clip, Example, Filter, FloatArray, Query, Reason, Strength
 from tests.engine.conftest import run_scan
+from tests.listed import listed
 
 N, DIMENSION = 60, 8
 NOTHING = np.zeros((0, DIMENSION), np.float32)
@@ -40,14 +41,14 @@ def varied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalogue, VectorI
     names = [f"{('Drums', 'Field', 'Vox')[i % 3]}/{('kick', 'dog', 'take', 'kick')[i % 4]} {i:02}" for i in range(N)]
     paths = [f"{name}.{kinds[i % 3]}" for i, name in enumerate(names)]
     catalogue.list_files(root.id, [FoundFile(path.encode(), 1, 1) for path in paths], [])
-    files = sorted(catalogue.files(root.id).items())
+    files = sorted(listed(catalogue, root.id).items())
     vectors = unit(N, 1)
     analyses = []
-    for i, (_, file) in enumerate(files[:-5]):
+    for i, (_, clip) in enumerate(files[:-5]):
         same = i - 1 if i % 10 == 9 else i
         rate, digest = 44100 + same % 2 * 3900, f"{same:016}".encode()
         about = {"duration_s": 0.25 * same, "sample_rate": rate, "channels": 1 + same % 2}
-        analyses.append(Analysis(file.clip_id, digest, 1, 1, **about, vector=vectors[same]))
+        analyses.append(Analysis(clip, digest, 1, 1, **about, vector=vectors[same]))
     catalogue.record("b", analyses, [])
     with catalogue._db.transaction():
         for c in range(1, 40, 3):
@@ -135,7 +136,7 @@ def test_filter_then_rank_equals_brute_force(
     catalogue, index = varied
     query = unit(1, seed)
     selected = catalogue.candidates.select(wanted)
-    every = catalogue.clips([file.clip_id for file in catalogue.files(1).values()])
+    every = catalogue.clips(list(listed(catalogue, 1).values()))
     assert sorted(selected[0].tolist()) == sorted(clip.id for clip in every if passes(clip, wanted))
     heard = hear(Yardstick(direction(query), index), index, Filtered(*selected), limit)
     vectors = dict(zip(index.ids.tolist(), index.vectors, strict=True))

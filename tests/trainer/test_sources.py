@@ -12,6 +12,7 @@ import soundfile
 
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
 from soundsearch.errors import CatalogueError, TrainingError
+from tests.listed import listed
 from trainer import shards
 from trainer.data import Item
 from trainer.sources import Collected, collect, split_name
@@ -149,8 +150,8 @@ def filled_catalogue(folder: Path, root: Path) -> Path:
     catalogue.list_files(known.id, [FoundFile(name, 1, 1) for name in names], [])
     catalogue.list_files(gone.id, [FoundFile(b"far.wav", 1, 1)], [])
     catalogue.set_root_seen(gone.id, None)
-    files = catalogue.files(known.id)
-    kick, bad = files[names[0]].clip_id, files[names[2]].clip_id
+    files = listed(catalogue, known.id)
+    kick, bad = files[names[0]], files[names[2]]
     catalogue.record("", [Analysis(kick, b"k" * 16, 1, 1)], [(bad, "it is empty")])
     with catalogue._db.transaction():
         catalogue._db.execute("INSERT INTO tags SELECT id, 'Favourite boom', 'user', NULL FROM contents")
