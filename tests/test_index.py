@@ -261,3 +261,18 @@ def test_saving_where_it_cannot_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(IndexStoreError, match="Cannot save"):
         built(5).save(tmp_path / "file")
+
+
+def test_a_snapshot_stays_as_it_was(tmp_path: Path) -> None:
+    vectors = unit(12_000)
+    index = VectorIndex(DIMENSION)
+    index.add(np.arange(10_000), vectors[:10_000])
+    index.add(np.arange(10_000, 10_005), vectors[10_000:10_005])
+    fixed = index.snapshot()
+    index.add(np.arange(10_005, len(vectors)), vectors[10_005:])  # beside the five, in the same arrays
+    index.remove(np.arange(0, 10_000, 3))
+    index.save(tmp_path)
+    np.testing.assert_array_equal(fixed.ids, np.arange(10_005))
+    np.testing.assert_array_equal(fixed.vectors, vectors[:10_005])
+    np.testing.assert_array_equal(fixed.take(np.array([10_004, 0])), vectors[[10_004, 0]])
+    assert len(index) == len(vectors) - len(range(0, 10_000, 3))

@@ -6,7 +6,7 @@ next, and a million clips cost no more than a pass over them.
 """
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -70,12 +70,14 @@ class Atlas:
         new.replace(path)
 
 
-def draw(ids: IntArray, vectors: FloatArray, known: Atlas | None = None) -> Generator[Progress, None, Atlas]:
+def draw(
+    ids: IntArray, take: Callable[[IntArray], FloatArray], known: Atlas | None = None
+) -> Generator[Progress, None, Atlas]:
     """Find a place for every content.
 
     Args:
         ids: Contents, shape (n,).
-        vectors: Unit rows, shape (n, dimension).
+        take: Gives the unit rows (m, dimension) of some of them, by their places in `ids`.
         known: An earlier map: what has a place there keeps it, unless most of the library came since.
 
     Returns:
@@ -95,15 +97,15 @@ def draw(ids: IntArray, vectors: FloatArray, known: Atlas | None = None) -> Gene
     else:
         chosen = np.random.default_rng(0).permutation(len(ids))[:LANDMARKS]
         is_landmark[chosen] = is_placed[chosen] = True
-        places[is_landmark] = yield from _arrange(vectors[order[is_landmark]])
+        places[is_landmark] = yield from _arrange(take(order[is_landmark]))
         clusters[is_landmark] = _clusters(places[is_landmark])
     new = np.flatnonzero(~is_placed)
     if not len(new):
         return Atlas(ids, places, is_landmark, clusters)
-    landmarks, where, which = vectors[order[is_landmark]], places[is_landmark], clusters[is_landmark]
+    landmarks, where, which = take(order[is_landmark]), places[is_landmark], clusters[is_landmark]
     for start in range(0, len(new), BLOCK):
         rows = new[start : start + BLOCK]
-        similarity = vectors[order[rows]] @ landmarks.T
+        similarity = take(order[rows]) @ landmarks.T
         places[rows] = _between(similarity, where) + _spread(ids[rows], len(ids))
         clusters[rows] = which[similarity.argmax(axis=1)]
         yield Progress("place", start + len(rows), len(new))

@@ -1,7 +1,7 @@
 """Duplicates: clips that hold the same sound, exactly or nearly; which one to keep is suggested, nothing is deleted."""
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -48,9 +48,10 @@ def find_duplicates(
     yield Progress("duplicates", len(exact), unit="groups")
     similarity: dict[int, float] = {}
     if near:
-        ids, vectors = index.ids, index.vectors
+        fixed = index.snapshot()  # others search, and change, the index between two steps
+        ids = fixed.ids
         pairs: list[tuple[int, int]] = []
-        for done, found in _alike(ids, vectors, catalogue.sounds.durations(ids)):
+        for done, found in _alike(ids, fixed.take, catalogue.sounds.durations(ids)):
             pairs += found
             yield Progress("duplicates", done, len(ids))
         places = catalogue.sounds.places(sorted({content for pair in pairs for content in pair}))
@@ -93,20 +94,23 @@ def _merit(clip: Clip) -> tuple[object, ...]:
     )
 
 
-def _alike(ids: IntArray, vectors: FloatArray, durations: FloatArray) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+def _alike(
+    ids: IntArray, take: Callable[[IntArray], FloatArray], durations: FloatArray
+) -> Iterator[tuple[int, list[tuple[int, int]]]]:
     """Pairs of contents that are similar and about as long; a block of rows in each step.
 
     Only those are compared whose lengths are near: in the order of length that is a band around the diagonal.
     """
     order = np.argsort(durations, kind="stable")
-    ids, vectors, durations = ids[order], vectors[order], durations[order]
+    ids, durations = ids[order], durations[order]
     for start in range(0, len(ids), ROWS):
         end = min(start + ROWS, len(ids))
         longest = durations[end - 1] * (1 + LENGTH_SHARE) + LENGTH_S
         last = int(np.searchsorted(durations, longest, side="right"))
+        these = take(order[start:end])
         for at in range(start, last, COLUMNS):
             part = slice(at, min(at + COLUMNS, last))
-            rows, columns = np.nonzero(vectors[start:end] @ vectors[part].T >= SIMILAR)
+            rows, columns = np.nonzero(these @ take(order[part]).T >= SIMILAR)
             rows, columns = rows + start, columns + at
             near = durations[columns] <= durations[rows] * (1 + LENGTH_SHARE) + LENGTH_S
             kept = (columns > rows) & near

@@ -39,8 +39,8 @@ def library_map(
         The map, as the generator's value.
     """
     known = None if anew else Atlas.load(path)
-    # The index goes on growing while a thread draws, but a row that is there does not change.
-    atlas = yield from apart(draw(index.ids, index.vectors, known), "map")
+    fixed = index.snapshot()  # the index goes on changing while a thread draws
+    atlas = yield from apart(draw(fixed.ids, fixed.take, known), "map")
     if known is None or not np.array_equal(known.ids, atlas.ids):
         try:
             atlas.save(path)

@@ -7,6 +7,7 @@ from its files, so that a library of a million clips is open at once and takes n
 import logging
 import secrets
 from collections.abc import Collection, Iterator
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,12 @@ class VectorIndex:
     def take(self, rows: IntArray) -> FloatArray:
         """The vectors of some rows, by their places in `ids`, shape (m, dimension)."""
         return self._gather(self._where().rows[rows])
+
+    def snapshot(self) -> "VectorIndex":
+        """The index as it is now, to be read from elsewhere while this one changes; nothing is copied but lists."""
+        fixed = copy(self)  # arrays and blocks are replaced, never written to where somebody has read
+        fixed._blocks = list(self._blocks)
+        return fixed
 
     def sample(self, n: int) -> FloatArray:
         """The vectors of `n` rows by chance, or of all, shape (m, dimension): the same until the index changes."""

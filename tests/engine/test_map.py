@@ -47,7 +47,7 @@ def own_kind(places: FloatArray, kind: np.ndarray) -> float:
 @pytest.fixture(scope="module")
 def drawn() -> tuple[Atlas, FloatArray, np.ndarray]:
     vectors, kind = crowds(160)
-    return end(draw(np.arange(160), vectors)), vectors, kind
+    return end(draw(np.arange(160), vectors.__getitem__)), vectors, kind
 
 
 def test_what_is_alike_stands_together(drawn: tuple[Atlas, FloatArray, np.ndarray]) -> None:
@@ -59,7 +59,7 @@ def test_what_is_alike_stands_together(drawn: tuple[Atlas, FloatArray, np.ndarra
 def test_it_is_drawn_alike_whatever_the_order(drawn: tuple[Atlas, FloatArray, np.ndarray]) -> None:
     before, vectors, _ = drawn
     order = np.random.default_rng(1).permutation(160)
-    again = end(draw(order, vectors[order]))
+    again = end(draw(order, vectors[order].__getitem__))
     assert np.array_equal(again.ids, before.ids)
     assert np.array_equal(again.places, before.places)
     assert np.array_equal(again.clusters, before.clusters)
@@ -72,7 +72,7 @@ def test_newcomers_stand_with_their_kind_and_all_others_where_they_were(
     more, more_kind = crowds(60, seed=5)
     gone = np.arange(0, 160, 10)
     ids = np.setdiff1d(np.arange(220), gone)
-    now = end(draw(ids, np.concatenate([vectors, more])[ids], before))
+    now = end(draw(ids, np.concatenate([vectors, more])[ids].__getitem__, before))
     stayed = ids[ids < 160]
     assert np.array_equal(now.places[ids < 160], before.places[stayed])
     assert own_kind(now.places, np.concatenate([kind, more_kind])[ids]) > 0.9
@@ -81,8 +81,8 @@ def test_newcomers_stand_with_their_kind_and_all_others_where_they_were(
 def test_a_library_that_outgrew_its_map_gets_another() -> None:
     few, _ = crowds(12)
     many, kind = crowds(120, seed=7)
-    before = end(draw(np.arange(12), few))
-    now = end(draw(np.arange(12, 132), many, before))
+    before = end(draw(np.arange(12), few.__getitem__))
+    now = end(draw(np.arange(12, 132), many.__getitem__, before))
     assert now.is_landmark.all()
     assert own_kind(now.places, kind) > 0.9
 
@@ -90,7 +90,7 @@ def test_a_library_that_outgrew_its_map_gets_another() -> None:
 def test_beyond_the_landmarks_all_are_placed_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(atlas, "LANDMARKS", 100)
     vectors, kind = crowds(400)
-    drawn = end(draw(np.arange(400), vectors))
+    drawn = end(draw(np.arange(400), vectors.__getitem__))
     assert drawn.is_landmark.sum() == 100
     assert own_kind(drawn.places, kind) > 0.9
     assert len(np.unique(drawn.places, axis=0)) == 400
@@ -100,7 +100,7 @@ def test_beyond_the_landmarks_all_are_placed_beside_them(monkeypatch: pytest.Mon
 @given(n=st.integers(0, 9), seed=st.integers(0, 9))
 def test_few_clips_have_a_map_too(n: int, seed: int) -> None:
     vectors, _ = crowds(n, seed)
-    drawn = end(draw(np.arange(n), vectors))
+    drawn = end(draw(np.arange(n), vectors.__getitem__))
     assert drawn.places.shape == (n, 2)
     assert np.isfinite(drawn.places).all()
     assert len(np.unique(drawn.places, axis=0)) == n
