@@ -460,7 +460,8 @@ class TrainingPlan:
     """What a personal model shall be trained on, and how."""
 
     name: str  # of the new model
-    folders: tuple[str, ...] = ()  # only clips below these; none means the whole library
+    folders: tuple[str, ...] = ()  # only clips below these or in the collections; neither means the whole library
+    collections: tuple[str, ...] = ()  # names
     recipe: str = "projection"  # or "lora", "last-stage", "full"
     captions: str = "grammar"  # or "template", "given"
     seed: int = 3407

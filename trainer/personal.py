@@ -61,14 +61,13 @@ def train(plan: TrainingPlan, data_dir: Path, base: Path, out: Path) -> Generato
         SoundSearchError: If nothing can be learned, or the folder not be written.
     """
     found = _collect(plan, data_dir)
-    below = f" below {', '.join(Path(folder).name for folder in plan.folders)}" if plan.folders else ""
     job = Job(
         items=found.items,
         base=Bundle.open(base),
         out=out,
         name=plan.name,
         title=plan.name,
-        source=f"{len(found.items):,} clips of your library{below}",
+        source=f"{len(found.items):,} clips of your library{_place(plan)}",
         problems=found.problems,
     )
     result = yield from fit(job, _config(plan))
@@ -88,7 +87,13 @@ def train(plan: TrainingPlan, data_dir: Path, base: Path, out: Path) -> Generato
 
 
 def _collect(plan: TrainingPlan, data_dir: Path) -> Collected:
-    return collect(str(data_dir), folders=plan.folders)
+    return collect(str(data_dir), folders=plan.folders, collections=plan.collections)
+
+
+def _place(plan: TrainingPlan) -> str:
+    places = [f"below {Path(folder).name}" for folder in plan.folders]
+    places += [f"in the collection {name}" for name in plan.collections]
+    return f" {' or '.join(places)}" if places else ""
 
 
 def _config(plan: TrainingPlan) -> FitConfig:

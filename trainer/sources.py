@@ -59,6 +59,7 @@ def collect(
     source: str | Path,
     *,
     folders: Collection[str] = (),
+    collections: Collection[str] = (),
     exclude: Collection[str] = (),
     keep_words: Collection[str] = (),
     drop_words: Collection[str] = (),
@@ -68,7 +69,8 @@ def collect(
     Args:
         source: A folder of sounds, a CSV or JSONL manifest, a folder or pattern of shards, a data folder of the
             program, or its catalogue.
-        folders: Only clips below these; relative ones are below the source.
+        folders: Only clips below these or in one of the collections; relative ones are below the source.
+        collections: Names of collections, which a catalogue alone has.
         exclude: Leave out clips whose path, or a folder above them, is one of these or matches it as a pattern.
         keep_words: Words of names that are tags whatever the cleaning says.
         drop_words: Words of names that are none.
@@ -78,9 +80,12 @@ def collect(
         CatalogueError: If the catalogue cannot be read.
     """
     path = Path(source)
+    catalogue = _catalogue_of(path)
+    if collections and catalogue is None:
+        raise TrainingError(f"{source} has no collections.", "They belong to the library: give its data folder.")
     if shards.is_source(str(source)):
         found = _from_shards(str(source))
-    elif (catalogue := _catalogue_of(path)) is not None:
+    elif catalogue is not None:
         found = _from_catalogue(catalogue, keep_words, drop_words)
     elif path.is_dir():
         found = _from_folder(path, keep_words, drop_words)
@@ -91,9 +96,16 @@ def collect(
     else:
         raise TrainingError(f"There is no {path}.", "Check the path.")
     base = path if path.is_dir() else path.parent
-    items = [item for item in found.items if _wanted(item.path, base, folders) and not _excluded(item, base, exclude)]
+    collected = _collected(catalogue, collections) if catalogue is not None and collections else frozenset[str]()
+    items = [
+        item
+        for item in found.items
+        if (not (folders or collections) or item.path in collected or _is_in(item.path, base, folders))
+        and not _excluded(item, base, exclude)
+    ]
     if not items and not found.streamed:
-        raise TrainingError(f"There are no clips in {source}.", "Check the path and the folders that were chosen.")
+        what = "folders and collections" if collections else "folders"
+        raise TrainingError(f"There are no clips in {source}.", f"Check the path and the {what} that were chosen.")
     if items and not any(item.tags or item.captions for item in items):
         raise TrainingError(
             f"Nothing tells what is heard in the clips of {source}.",
@@ -102,8 +114,8 @@ def collect(
     return replace(found, items=tuple(items), problems=(*found.problems, *_complaints(items)))
 
 
-def _wanted(path: str, base: Path, folders: Collection[str]) -> bool:
-    return not folders or any(_is_below(path, str(base / folder)) for folder in folders)
+def _is_in(path: str, base: Path, folders: Collection[str]) -> bool:
+    return any(_is_below(path, str(base / folder)) for folder in folders)
 
 
 def _is_below(path: str, folder: str) -> bool:
@@ -246,6 +258,16 @@ def _cleaned(paths: Sequence[str], tagged: Sequence[Tagged]) -> Iterable[Cleaned
 def _catalogue_of(path: Path) -> Path | None:
     file = path / CATALOGUE if path.is_dir() else path
     return file if file.name.endswith(".sqlite") and file.is_file() else None
+
+
+def _collected(path: Path, collections: Collection[str]) -> frozenset[str]:
+    """Paths of the clips in some collections."""
+    catalogue = Catalogue(path)
+    try:
+        ids, _ = catalogue.select(Filter(collections=tuple(collections)))
+        return frozenset(clip.path for clip in catalogue.clips(ids.tolist()))
+    finally:
+        catalogue.close()
 
 
 def _from_catalogue(path: Path, keep_words: Collection[str], drop_words: Collection[str]) -> Collected:

@@ -1,4 +1,4 @@
-"""The folders of the library as a tree in which some are chosen, with the number of clips in each."""
+"""The folders of the library, and its collections, as a tree in which some are chosen, with the clips in each."""
 
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.theme import Theme
-from soundsearch.records import Folder
+from soundsearch.records import Collection, Folder
 
 NAME, CLIPS = 0, 1
 MAX_DEPTH = 3  # levels below a root that are shown: libraries have thousands of folders
@@ -25,7 +25,7 @@ PATH = Qt.ItemDataRole.UserRole
 
 
 class FolderTree(QTreeWidget):
-    """Every folder starts as chosen; a folder takes those below it along.
+    """Every folder starts as chosen, no collection does; a folder takes those below it along.
 
     Signals:
         chosen_changed
@@ -46,13 +46,16 @@ class FolderTree(QTreeWidget):
         self.setAccessibleName("Folders to learn from")
         self.itemChanged.connect(lambda *_: self.chosen_changed.emit())
         self._theme = theme
+        self._collections: QTreeWidgetItem | None = None  # the line above them; the only one at the top without a path
         theme.changed.connect(self._dress)
 
-    def set_folders(self, folders: Iterable[Folder]) -> None:
+    def set_folders(self, folders: Iterable[Folder], collections: Iterable[Collection] = ()) -> None:
         """Show these; what was chosen among them before stays so."""
+        collected = set(self.chosen_collections)
         unchosen = {item.data(NAME, PATH) for item in self._items() if item.checkState(NAME) == Qt.CheckState.Unchecked}
         with QSignalBlocker(self):
             self.clear()
+            self._collections = None
             known: dict[str, QTreeWidgetItem] = {}
             for folder in folders:
                 above = known.get(str(PurePath(folder.path).parent))
@@ -63,6 +66,7 @@ class FolderTree(QTreeWidget):
                 if not known[path].childCount():
                     known[path].setCheckState(NAME, Qt.CheckState.Unchecked)
             tops = self._tops()
+            self._show_collections([collection for collection in collections if collection.clips], collected)
             for item in tops[:1]:
                 item.setExpanded(len(tops) == 1)
                 self.setCurrentItem(item)
@@ -82,6 +86,22 @@ class FolderTree(QTreeWidget):
         """Paths of what is chosen, as few as say it, also where that is everything; () for nothing."""
         return tuple(_chosen_below(self._tops()))
 
+    @property
+    def chosen_collections(self) -> tuple[str, ...]:
+        """Names of the collections that are chosen."""
+        lines = _children(self._collections) if self._collections is not None else []
+        return tuple(line.data(NAME, PATH) for line in lines if line.checkState(NAME) == Qt.CheckState.Checked)
+
+    def _show_collections(self, collections: list[Collection], chosen: set[str]) -> None:
+        if not collections:
+            return
+        self._collections = top = self._line(QTreeWidgetItem(self), "Collections", "", None)
+        for collection in collections:
+            line = self._line(QTreeWidgetItem(top), display_name(collection.name), collection.name, collection.clips)
+            if collection.name in chosen:
+                line.setCheckState(NAME, Qt.CheckState.Checked)
+        top.setExpanded(bool(chosen))
+
     def _item(self, folder: Folder, above: QTreeWidgetItem | None) -> QTreeWidgetItem | None:
         """A line for a folder; None below the depth that is shown."""
         path = PurePath(folder.path)
@@ -92,14 +112,20 @@ class FolderTree(QTreeWidget):
         if depth > MAX_DEPTH or (above is None and self._is_within_a_line(path)):
             return None
         item = QTreeWidgetItem(above) if above is not None else QTreeWidgetItem(self)
-        item.setText(NAME, display_name(path.name or folder.path))
+        self._line(item, display_name(path.name or folder.path), folder.path, folder.clips)
         item.setToolTip(NAME, display_name(folder.path))
-        item.setData(NAME, PATH, folder.path)
-        item.setText(CLIPS, f"{folder.clips:,}")
+        item.setCheckState(NAME, Qt.CheckState.Checked)
+        return item
+
+    def _line(self, item: QTreeWidgetItem, text: str, of: str, clips: int | None) -> QTreeWidgetItem:
+        """Fill a line that is not chosen."""
+        item.setText(NAME, text)
+        item.setData(NAME, PATH, of)
+        item.setText(CLIPS, "" if clips is None else f"{clips:,}")
         item.setTextAlignment(CLIPS, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         item.setForeground(CLIPS, self._theme.tokens.color("muted"))
         item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsAutoTristate)
-        item.setCheckState(NAME, Qt.CheckState.Checked)
+        item.setCheckState(NAME, Qt.CheckState.Unchecked)
         return item
 
     def _is_within_a_line(self, path: PurePath) -> bool:
@@ -108,11 +134,11 @@ class FolderTree(QTreeWidget):
 
     def _tops(self) -> list[QTreeWidgetItem]:
         items = (self.topLevelItem(i) for i in range(self.topLevelItemCount()))
-        return [item for item in items if item is not None]
+        return [item for item in items if item is not None and item is not self._collections]
 
     def _dress(self) -> None:
         with QSignalBlocker(self):
-            for item in self._items():
+            for item in (*self._items(), *(_children(self._collections) if self._collections is not None else ())):
                 item.setForeground(CLIPS, self._theme.tokens.color("muted"))
 
     def _items(self) -> list[QTreeWidgetItem]:

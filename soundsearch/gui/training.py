@@ -20,7 +20,15 @@ from soundsearch.gui.theme import Theme
 from soundsearch.gui.training_curve import Point
 from soundsearch.gui.training_pages import ResultPage, RunPage
 from soundsearch.gui.training_plan import PlanPage
-from soundsearch.records import Folder, ModelInfo, Progress, TrainingOutcome, TrainingPlan, TrainingProgress
+from soundsearch.records import (
+    Collection,
+    Folder,
+    ModelInfo,
+    Progress,
+    TrainingOutcome,
+    TrainingPlan,
+    TrainingProgress,
+)
 
 SAME_TIME_S = 1.0  # a job that ended this shortly before the engine was lost ended by that
 NOTHING_CHANGED = "Nothing was changed."
@@ -63,6 +71,7 @@ class Training(DialogOwner):
         super().__init__(window)
         self._bridge, self._theme, self._bar, self._line, self._window = bridge, theme, bar, line, window
         self._models: tuple[ModelInfo, ...] = ()
+        self._collections: tuple[Collection, ...] = ()
         self._job: Job | None = None
         self._paused = False
         self._title = ""
@@ -74,6 +83,7 @@ class Training(DialogOwner):
         self._outcome: TrainingOutcome | None = None  # one that the user has not answered yet
         bridge.folders_known.connect(self._take_folders)
         bridge.models_known.connect(self._take_models)
+        bridge.collections_known.connect(self._take_collections)
         bridge.job_started.connect(self._job_started)
         bridge.job_progressed.connect(self._job_progressed)
         bridge.job_paused.connect(self._job_paused)
@@ -158,7 +168,11 @@ class Training(DialogOwner):
         if not self._awaits_folders:  # others ask for them too
             return
         self._awaits_folders = False
-        self.dialog.plan_page.begin(folders, {model.title for model in self._models})
+        taken = {model.title for model in self._models}
+        self.dialog.plan_page.begin(folders, self._collections, taken)
+
+    def _take_collections(self, collections: tuple[Collection, ...]) -> None:
+        self._collections = collections
 
     def _take_models(self, models: tuple[ModelInfo, ...]) -> None:
         self._models = models

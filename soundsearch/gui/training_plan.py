@@ -18,7 +18,7 @@ from soundsearch.gui.folder_tree import FolderTree
 from soundsearch.gui.labels import label
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.training_preview import PreviewPanel
-from soundsearch.records import Folder, TrainingPlan, TrainingPreview
+from soundsearch.records import Collection, Folder, TrainingPlan, TrainingPreview
 
 SIDE_BY_SIDE_FROM = 680  # width in pixels
 PREVIEW_MS = 300  # after the last change
@@ -108,16 +108,23 @@ class PlanPage(DialogPage):
     @property
     def plan(self) -> TrainingPlan:
         """What is chosen."""
-        return TrainingPlan(self.name.text().strip(), self.tree.chosen or (), self.recipe.chosen, self.captions.chosen)
+        everything = self.tree.chosen == ()
+        return TrainingPlan(
+            self.name.text().strip(),
+            folders=self.tree.chosen or (),
+            collections=() if everything else self.tree.chosen_collections,
+            recipe=self.recipe.chosen,
+            captions=self.captions.chosen,
+        )
 
-    def begin(self, folders: tuple[Folder, ...], taken: set[str]) -> None:
+    def begin(self, folders: tuple[Folder, ...], collections: tuple[Collection, ...], taken: set[str]) -> None:
         """Show the library as it is now, and a name that is free."""
         name, number = NAME, 1
         while name in taken:
             number += 1
             name = f"{NAME} {number}"
         self.name.setText(name)
-        self.tree.set_folders(folders)
+        self.tree.set_folders(folders, collections)
 
     def show_error(self, text: str) -> None:
         """Why the last training came to nothing; "" for no trouble."""
@@ -152,8 +159,8 @@ class PlanPage(DialogPage):
     def _ask_for_preview(self) -> None:
         if not self.tree.topLevelItemCount():
             self.preview.show_empty()
-        elif self.tree.chosen is None:
-            self.preview.show_trouble("No folder is chosen.", "Choose at least one to learn from.")
+        elif self.tree.chosen is None and not self.tree.chosen_collections:
+            self.preview.show_trouble("Nothing is chosen.", "Choose a folder or a collection to learn from.")
         else:
             self.preview.show_waiting()
             self.plan_changed.emit(replace(self.plan, name=NAME))

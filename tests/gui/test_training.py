@@ -23,7 +23,7 @@ from soundsearch.gui.theme import Theme
 from soundsearch.gui.training import TrainingDialog
 from soundsearch.gui.training_curve import GainBars, Point, TrainingCurve
 from soundsearch.gui.training_pages import forgotten_in_words, gain_in_words
-from soundsearch.records import Folder, Progress, ScanReport, TrainingPlan, TrainingProgress
+from soundsearch.records import Collection, Folder, Progress, ScanReport, TrainingPlan, TrainingProgress
 from tests.gui.fake_engine import MINE, OUTCOME, PREVIEW, STARTER, FakeEngine, made_up_clip
 
 Open = Callable[..., MainWindow]
@@ -124,7 +124,7 @@ def test_choices_are_previewed_and_trained(qtbot: Any, open_window: Open, engine
     qtbot.keyClick(page.captions.button("grammar"), Qt.Key.Key_Down)
     page.name.selectAll()
     qtbot.keyClicks(page.name, "Drums, mine")
-    wanted = TrainingPlan("My sounds", ("/sounds/Drums",), "lora", "template")
+    wanted = TrainingPlan("My sounds", ("/sounds/Drums",), recipe="lora", captions="template")
     qtbot.waitUntil(lambda: engine.asked(m.PreviewTraining)[-1].plan == wanted)
     qtbot.waitUntil(page.start.isEnabled)
     qtbot.keyClick(page.name, Qt.Key.Key_Return)
@@ -148,8 +148,26 @@ def test_no_folder_no_training(qtbot: Any, open_window: Open, engine: FakeEngine
     dialog = previewed(qtbot, window)
     page = dialog.plan_page
     qtbot.keyClick(page.tree, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: page.preview.summary.text() == "No folder is chosen.")
+    qtbot.waitUntil(lambda: page.preview.summary.text() == "Nothing is chosen.")
     assert not page.start.isEnabled() and not page.preview.examples.isVisible()
+
+
+def test_collections_are_learned_from_in_place_of_folders(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    engine.collections = {"Doors": {1, 2, 3}, "Empty": set(), "Rain & wind": {4, 5}}
+    page = previewed(qtbot, open_window(engine)).plan_page
+    collections = page.tree.topLevelItem(1)
+    lines = [collections.child(i) for i in range(collections.childCount())]
+    assert [line.text(0) for line in lines] == ["Doors", "Rain & wind"]  # nothing is learned from an empty one
+    collections.setExpanded(True)
+    page.tree.setFocus()
+    page.tree.setCurrentItem(lines[0])
+    qtbot.keyClick(page.tree, Qt.Key.Key_Space)
+    assert page.plan.collections == ()  # every folder is chosen, so all clips are
+    page.tree.setCurrentItem(page.tree.topLevelItem(0))
+    qtbot.keyClick(page.tree, Qt.Key.Key_Space)
+    wanted = TrainingPlan("My sounds", collections=("Doors",))
+    qtbot.waitUntil(lambda: engine.asked(m.PreviewTraining)[-1].plan == wanted)
+    qtbot.waitUntil(page.start.isEnabled)
 
 
 def test_too_few_clips_say_what_to_do(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
@@ -531,6 +549,19 @@ def test_what_was_unchosen_stays_so_when_the_library_changes(tree: FolderTree) -
     tree.topLevelItem(0).child(1).setCheckState(0, Qt.CheckState.Unchecked)
     tree.set_folders((*FOLDERS, Folder("/sounds/New", 3), Folder("/more", 4)))
     assert tree.chosen == ("/sounds/Drums", "/sounds/New", "/more")
+
+
+def test_chosen_collections_stay_so_when_the_library_changes(tree: FolderTree) -> None:
+    doors, rain = Collection("Doors", 3), Collection("Rain", 2)
+    tree.set_folders(FOLDERS, (doors, rain))
+    assert tree.chosen_collections == () and tree.chosen == ()
+    tree.topLevelItem(1).child(1).setCheckState(0, Qt.CheckState.Checked)
+    tree.set_folders(FOLDERS[:2], (Collection("Bells", 1), doors, rain))
+    assert tree.chosen_collections == ("Rain",) and tree.chosen == ()
+    tree.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
+    assert tree.chosen_collections == ("Bells", "Doors", "Rain")
+    tree.set_folders(FOLDERS)
+    assert tree.chosen_collections == () and tree.topLevelItemCount() == 1
 
 
 def test_deep_folders_belong_to_their_parents(tree: FolderTree) -> None:

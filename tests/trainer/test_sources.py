@@ -12,6 +12,7 @@ import soundfile
 
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
 from soundsearch.errors import CatalogueError, TrainingError
+from soundsearch.records import CollectClips
 from tests.listed import listed
 from trainer import shards
 from trainer.data import Item
@@ -141,7 +142,7 @@ def test_shards_give_the_items_they_were_made_of(tmp_path: Path) -> None:
 
 
 def filled_catalogue(folder: Path, root: Path) -> Path:
-    """A catalogue of a root's clips: one with a user's tag and a guess, one on a drive that is not there."""
+    """A catalogue of a root's clips: one collected, with a user's tag and a guess, one on a drive that is not there."""
     path = folder / "catalogue.sqlite"
     catalogue = Catalogue(path)
     known = catalogue.add_root(os.fsencode(root), os.fsencode(root))
@@ -156,6 +157,7 @@ def filled_catalogue(folder: Path, root: Path) -> Path:
     with catalogue._db.transaction():
         catalogue._db.execute("INSERT INTO tags SELECT id, 'Favourite boom', 'user', NULL FROM contents")
         catalogue._db.execute("INSERT INTO tags SELECT id, 'guessed', 'auto', 0.9 FROM contents")
+    list(catalogue.organiser.act(CollectClips((kick,), "Loud")))
     catalogue.close()
     return path
 
@@ -174,6 +176,19 @@ def test_a_catalogue_gives_what_people_said_and_names_say_but_no_guesses(tmp_pat
         assert items["rain.wav"].path == str(tmp_path / "sounds" / "Rain" / "rain.wav")
         assert any("not there" in problem for problem in found.problems)
     assert set(by_name(collect(path, folders=[str(tmp_path / "sounds" / "Drums")]))) == {"kick.wav"}
+
+
+def test_collections_choose_clips_beside_folders(tmp_path: Path) -> None:
+    for name in ("Drums/kick.wav", "Rain/rain.wav"):
+        sound(tmp_path / "sounds" / name)
+    path, rain = filled_catalogue(tmp_path / "data", tmp_path / "sounds"), str(tmp_path / "sounds" / "Rain")
+    assert set(by_name(collect(path, collections=["Loud"]))) == {"kick.wav"}
+    assert set(by_name(collect(path, folders=[rain]))) == {"rain.wav"}
+    assert set(by_name(collect(path, folders=[rain], collections=["Loud"]))) == {"kick.wav", "rain.wav"}
+    with pytest.raises(TrainingError, match="no clips"):
+        collect(path, collections=["Quiet"])
+    with pytest.raises(TrainingError, match="no collections"):
+        collect(tmp_path / "sounds", collections=["Loud"])
 
 
 def test_an_archive_among_sounds_is_no_shard(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare a source, and what of it."""
     parser.add_argument("source", help="folder of tagged sounds, CSV or JSONL manifest, shards, or a data folder")
     parser.add_argument("--folders", nargs="+", default=(), metavar="DIR", help="only clips below these")
+    parser.add_argument(
+        "--collections", nargs="+", default=(), metavar="NAME", help="only clips in these collections of a data folder"
+    )
     parser.add_argument("--exclude", nargs="+", default=(), metavar="PATTERN", help="leave out clips that match")
     what = "words of folder and file names that are tags, whatever the cleaning says"
     parser.add_argument("--keep-words", nargs="+", default=(), metavar="WORD", help=what)
@@ -28,6 +31,7 @@ def collect(options: argparse.Namespace) -> "Collected":
     return sources.collect(
         options.source,
         folders=options.folders,
+        collections=options.collections,
         exclude=options.exclude,
         keep_words=options.keep_words,
         drop_words=options.drop_words,
