@@ -391,8 +391,7 @@ def _models(options: argparse.Namespace, places: Places) -> int:
             print(f"{options.name} is removed.")
         return DONE
     if options.action == "download":
-        drive(engine.download_model(options.name), options.quiet)
-        info = engine.model_info(options.name)
+        info = drive(engine.download_model(options.name), options.quiet)
         text = f"{info.title} is installed. Use it with: soundsearch models use {info.name}"
     elif options.action in ("use", "back"):
         info = engine.use_model(options.name) if options.action == "use" else engine.revert_model()

@@ -228,6 +228,11 @@ class LocateRoot:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """The window wrote settings that the engine reads too; answered with None."""
+
+
+@dataclass(frozen=True, slots=True)
 class PauseJob:
     """Stops a job's steps until `ResumeJob`; answered with None."""
 
@@ -285,6 +290,7 @@ Request = (
     | ForgetClips
     | LocateClip
     | LocateRoot
+    | ReadSettings
     | PauseJob
     | ResumeJob
     | CancelJob

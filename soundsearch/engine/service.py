@@ -133,7 +133,7 @@ class Engine:
         chosen = self.chosen
         if self._before is not None and chosen.heard >= self._before.heard:
             self._before = None
-            self._change_settings(previous_model="")
+            self.change_settings(previous_model="")
         return self._before or chosen
 
     def start_loading(self) -> bool:
@@ -174,7 +174,7 @@ class Engine:
         self._before = before
         self._asked_for = None
         changed = {} if replaced.name == name else {"model_before": replaced.name}
-        self._change_settings(model=name, previous_model=before.name, **changed)
+        self.change_settings(model=name, previous_model=before.name, **changed)
         assert self.answering  # which may be the new one already
         return self.models.info(name, name)
 
@@ -189,11 +189,8 @@ class Engine:
         if self._before is not None and self._before.name == name:
             self._before = None
         bundle = self.models.remove(name)
-        settings = self.settings
-        self._change_settings(
-            previous_model="" if settings.previous_model == name else settings.previous_model,
-            model_before="" if settings.model_before == name else settings.model_before,
-        )
+        named = [field for field in ("previous_model", "model_before") if getattr(self.settings, field) == name]
+        self.change_settings(**dict.fromkeys(named, ""))
         left = self.models.installed()
         if "personal" in bundle.manifest and all(other.id != bundle.id for other in left):
             self._catalogue.forget_vectors(bundle.id)
@@ -209,9 +206,10 @@ class Engine:
         """What there is to know about one installed model."""
         return self.models.info(name, self.chosen.name)
 
-    def download_model(self, name: str) -> Iterator[Progress]:
-        """Download a hub model and install it; nothing changes for searches until it is used."""
+    def download_model(self, name: str) -> Generator[Progress, None, ModelInfo]:
+        """Download a hub model and install it; nothing changes for searches until it is used. Returns what it is."""
         yield from self.models.install(name)
+        return self.model_info(name)
 
     # -- training
 
@@ -256,10 +254,11 @@ class Engine:
             name, self.models.open(name), self._catalogue, self.places.index, self._device, self._precision
         )
 
-    def _change_settings(self, **values: Any) -> None:
-        """Change only these, in the file as it is now: the window writes to it too."""
+    def change_settings(self, **values: Any) -> None:
+        """Take the settings as they are in the file, which the window writes to as well, and change these there."""
         self.settings = replace(settings_file.load(self.places.settings), **values)
-        settings_file.save(self.settings, self.places.settings)
+        if values:
+            settings_file.save(self.settings, self.places.settings)
 
     # -- scanning
 

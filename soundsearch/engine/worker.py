@@ -49,6 +49,7 @@ from soundsearch.engine.messages import (
     PreviewTraining,
     ProposeTags,
     Quit,
+    ReadSettings,
     Redo,
     RemoveModel,
     RemoveRoot,
@@ -338,21 +339,16 @@ class Worker:
             case FindDuplicates(near):
                 return self._start(engine.find_duplicates(near))
             case DownloadModel(name):
-                return self._start(self._download(name))
-            case PauseJob(job_id):
-                return self._set_paused(job_id, True)
-            case ResumeJob(job_id):
-                return self._set_paused(job_id, False)
+                return self._start(engine.download_model(name))
+            case ReadSettings():
+                return engine.change_settings()
+            case PauseJob(job_id) | ResumeJob(job_id):
+                return self._set_paused(job_id, isinstance(request, PauseJob))
             case CancelJob(job_id):
                 return self._stop(job_id)
             case Quit():
                 self._quit = True
                 return None
-
-    def _download(self, name: str) -> Generator[Progress, None, ModelInfo]:
-        assert self._engine is not None
-        yield from self._engine.download_model(name)
-        return self._engine.model_info(name)
 
     def _change_model(self, engine: Engine, change: Callable[[], ModelInfo]) -> ModelInfo:
         for job in [job for job in self._jobs if job.uses_model]:  # it goes on with the model it began with

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal, SignalInstance
 
 from soundsearch.engine.messages import (
     ApplyTags,
@@ -40,6 +41,7 @@ from soundsearch.engine.messages import (
     PauseJob,
     PreviewTraining,
     ProposeTags,
+    ReadSettings,
     Redo,
     RemoveModel,
     RemoveRoot,
@@ -187,7 +189,7 @@ class EngineBridge(QObject):
 
     def search(self, request: Search) -> None:
         """Ask for a ranking; overtakes every earlier search."""
-        self._ask_latest(self._search, request, self.ranked.emit, self._search_failed)
+        self._ask_latest(self._search, request, self.ranked.emit, partial(self._tell_failure, self.search_failed))
 
     def fetch_clips(self, ids: tuple[int, ...]) -> None:
         """Ask for clips, answered by `clips_fetched`."""
@@ -236,7 +238,8 @@ class EngineBridge(QObject):
 
     def preview_training(self, plan: TrainingPlan) -> None:
         """Ask what a plan would train on; overtakes every earlier plan."""
-        self._ask_latest(self._preview, PreviewTraining(plan), self.training_previewed.emit, self._preview_failed)
+        failed = partial(self._tell_failure, self.preview_failed)
+        self._ask_latest(self._preview, PreviewTraining(plan), self.training_previewed.emit, failed)
 
     def train(self, plan: TrainingPlan) -> None:
         """Start training a personal model."""
@@ -313,6 +316,10 @@ class EngineBridge(QObject):
         """Say where a root is now."""
         self._ask(LocateRoot(path, to), self.located.emit)
 
+    def tell_settings(self) -> None:
+        """Have the engine read the settings that were changed here."""
+        self._ask(ReadSettings(), lambda _: None)
+
     def scan(self, *roots: str) -> None:
         """Start bringing the catalogue up to date: the given roots, or all that are known."""
         self._start_job(Scan(roots, self.listens_to_parts))
@@ -365,9 +372,7 @@ class EngineBridge(QObject):
                 newest, line.waiting = line.waiting, None
                 self._ask_latest(line, newest, on_value, on_failed)
 
-        line.on_its_way = self._ask(
-            request, lambda value: come_back(on_value, value), lambda failure: come_back(on_failed, failure)
-        )
+        line.on_its_way = self._ask(request, partial(come_back, on_value), partial(come_back, on_failed))
 
     def _start_job(self, request: JobRequest) -> None:
         job_id = self._ask(request, lambda _: None, lambda failure: self._job_refused(job, failure))
@@ -432,15 +437,10 @@ class EngineBridge(QObject):
             hint = ""
         self.job_ended.emit(JobEnd(job, message=message, hint=hint))
 
-    def _search_failed(self, failure: Failed) -> None:
+    def _tell_failure(self, told: SignalInstance, failure: Failed) -> None:
         if failure.is_bug:
             self.bug.emit(failure.message, failure.hint)
-        self.search_failed.emit(failure.message, "" if failure.is_bug else failure.hint)
-
-    def _preview_failed(self, failure: Failed) -> None:
-        if failure.is_bug:
-            self.bug.emit(failure.message, failure.hint)
-        self.preview_failed.emit(failure.message, "" if failure.is_bug else failure.hint)
+        told.emit(failure.message, "" if failure.is_bug else failure.hint)
 
     def _request_failed(self, failure: Failed) -> None:
         (self.bug if failure.is_bug else self.failed).emit(failure.message, failure.hint)

@@ -2,7 +2,7 @@
 
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
-from soundsearch.gui.flow_layout import FlowLayout
+from soundsearch.gui.flow_layout import flowing
 from soundsearch.gui.scrolling import scrolling
 
 READABLE = 640  # width in pixels
@@ -33,11 +33,4 @@ class DialogPage(QWidget):
 
     def add_buttons(self, *buttons: QWidget) -> None:
         """Put buttons at the end of the footer, in a line that breaks where it is narrow."""
-        row = QWidget()
-        flow = FlowLayout(row, to_the_right=True)
-        for button in buttons:
-            flow.addWidget(button)
-        policy = row.sizePolicy()
-        policy.setHeightForWidth(True)
-        row.setSizePolicy(policy)
-        self.footer.addWidget(row)
+        self.footer.addWidget(flowing(*buttons, to_the_right=True))

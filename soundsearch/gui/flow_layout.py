@@ -83,5 +83,17 @@ class FlowLayout(QLayout):
         return lines
 
 
+def flowing(*widgets: QWidget, to_the_right: bool = False) -> QWidget:
+    """Put widgets into a line of their own that breaks where it is narrow."""
+    line = QWidget()
+    flow = FlowLayout(line, to_the_right=to_the_right)
+    for widget in widgets:
+        flow.addWidget(widget)
+    policy = line.sizePolicy()
+    policy.setHeightForWidth(True)
+    line.setSizePolicy(policy)
+    return line
+
+
 def _width(line: list[QLayoutItem]) -> int:
     return sum(item.sizeHint().width() for item in line) + FlowLayout.SPACING * (len(line) - 1)

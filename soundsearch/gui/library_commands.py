@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from soundsearch.gui import menus
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
+from soundsearch.gui.column_editor import ColumnEditor
 from soundsearch.gui.dialogs import FailureList, ShortcutSheet
 from soundsearch.gui.duplicates import Duplicates
 from soundsearch.gui.menus import SEPARATOR, Item
@@ -56,6 +57,7 @@ class LibraryCommands(QObject):
         self._preferences, self._theme, self._window = preferences, theme, window
         self._failures: FailureList | None = None
         bridge.models_known.connect(self._take_models)
+        center.results.header.editor_requested.connect(self.show_columns)
 
     def add_folder(self) -> None:
         """Choose a folder to scan, with the system's own dialog."""
@@ -87,6 +89,11 @@ class LibraryCommands(QObject):
         """The list of shortcuts."""
         if self._window.findChild(ShortcutSheet) is None:
             ShortcutSheet(self._window).show()
+
+    def show_columns(self) -> None:
+        """The columns of the list, to be arranged by keys."""
+        if self._window.findChild(ColumnEditor) is None:
+            ColumnEditor(self._center.results.header, self._window).show()
 
     def choose_theme(self, name: str) -> None:
         """Change to "system", "dark" or "light", now and from now on."""

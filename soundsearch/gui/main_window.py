@@ -68,7 +68,9 @@ class MainWindow(QMainWindow):
         self.player = PlayerBar(audition, theme, preferences.regions)
         self.status_line = StatusLine(bridge, theme)
         self.first_run = FirstRun(theme)
-        self.regions = Regions(self.center, self.panel, self.details, self.player, self.status_line, self.first_run)
+        self.regions = Regions(
+            self.center, self.panel, self.details, self.player, self.status_line, self.first_run, theme
+        )
         self.setCentralWidget(self.regions)
 
         self.notices = Notices(bridge, self.center.notices, self.status_line, preferences, self)
@@ -139,6 +141,7 @@ class MainWindow(QMainWindow):
         self.player.region_bar.search_requested.connect(
             lambda part: center.search_bar.find_similar(part.path, part.start_s, part.end_s)
         )
+        self.dialogs.names_changed.connect(self.details.refresh)
         self.dialogs.power.told.connect(self.status_line.tell)
         self.player.errands.failed.connect(lambda error: self.status_line.tell(str(error)))
         self.listening.told.connect(self.status_line.tell)

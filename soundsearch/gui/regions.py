@@ -1,15 +1,17 @@
 """Where everything stands: library, results, player and status line, from a column beside a DAW to a large screen."""
 
-from PySide6.QtCore import QEvent, QSettings, Qt
+from PySide6.QtCore import QEvent, QSettings
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QStackedWidget, QVBoxLayout, QWidget
 
 from soundsearch.gui.center import Center
 from soundsearch.gui.details_panel import DETAILS_WIDTH, DetailsPanel
+from soundsearch.gui.divider import PanelSplitter
 from soundsearch.gui.library_panel import PANEL_WIDTH, LibraryPanel
 from soundsearch.gui.pages import FirstRun
 from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.status_line import StatusLine
+from soundsearch.gui.theme import Theme
 
 DETAILS_FROM = 700  # width in pixels from which the details may stand beside the results
 DETAILS_AT_FIRST_FROM = 1080  # and from which they do before the user has opened or closed them
@@ -27,18 +29,18 @@ class Regions(QWidget):
         player: PlayerBar,
         status_line: StatusLine,
         first_run: FirstRun,
+        theme: Theme,
     ) -> None:
         super().__init__()
         self._center, self._panel, self._details, self._first_run = center, panel, details, first_run
         self._details_open: bool | None = None  # None while the width decides
         self._panel_open = True
         self._drawer_open = False
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        self._splitter.setHandleWidth(1)
-        self._splitter.setChildrenCollapsible(False)
-        self._splitter.addWidget(panel)
-        self._splitter.addWidget(center)
-        self._splitter.addWidget(details)
+        self._splitter = PanelSplitter(theme)
+        for widget in (panel, center, details):
+            self._splitter.addWidget(widget)
+        for number, name in ((1, "Width of the library"), (2, "Width of the details")):
+            self._splitter.handle(number).setAccessibleName(name)
         self._splitter.setStretchFactor(1, 1)
         self._work = QWidget()
         _stack(self._work, self._splitter, player)

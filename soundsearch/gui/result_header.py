@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHeaderView, QWidget
 
 from soundsearch.gui import menus
 from soundsearch.gui.menus import SEPARATOR, Item
-from soundsearch.gui.result_columns import NARROWEST, SPECS, Column, Columns, stretched
+from soundsearch.gui.result_columns import LEAST_STRETCHED, NARROWEST, SPECS, Column, Columns, stretched
 from soundsearch.gui.theme import Theme
 
 
@@ -18,10 +18,12 @@ class ResultHeader(QHeaderView):
     Signals:
         order_chosen (str): Sort by this, as `messages.Search.order`; "" for the best first.
         columns_changed: Others are shown, or in other places.
+        editor_requested: Columns shall be arranged by keys.
     """
 
     order_chosen = Signal(str)
     columns_changed = Signal()
+    editor_requested = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -50,6 +52,25 @@ class ResultHeader(QHeaderView):
     def first(self) -> Column:
         """The leftmost column that is shown."""
         return next(c for c in map(Column, self._sections()) if not self.isSectionHidden(c))
+
+    @property
+    def sequence(self) -> tuple[Column, ...]:
+        """All columns from left to right, hidden ones included."""
+        return tuple(self._columns.sequence)
+
+    @property
+    def rest(self) -> Column | None:
+        """The column that takes what the others leave, if it is shown."""
+        found = stretched([column for column in Column if not self.isSectionHidden(column)])
+        return None if self.isSectionHidden(found) else found
+
+    def is_chosen(self, column: Column) -> bool:
+        """Whether it is shown where there is room."""
+        return column in self._columns.chosen
+
+    def can_widen(self, column: Column) -> bool:
+        """Whether its width is for the user to say: not that of the rest, nor any in a narrow list."""
+        return self._keeps_widths and column != self.rest and not self.isSectionHidden(column)
 
     def show_order(self, order: str) -> None:
         """Show by which column the list is sorted."""
@@ -95,6 +116,18 @@ class ResultHeader(QHeaderView):
         (self._columns.chosen.add if shown else self._columns.chosen.discard)(column)
         self.columns_changed.emit()
 
+    def move_column(self, column: Column, places: int) -> None:
+        """Move a column to the right, or by a negative number to the left."""
+        self.moveSection(self.visualIndex(column), min(max(self.visualIndex(column) + places, 0), self.count() - 1))
+
+    def widen(self, column: Column, pixels: int) -> None:
+        """Make a column wider, as far as no other has to go for it, or by a negative number narrower."""
+        rest = self.rest
+        if rest is not None and self.can_widen(column):
+            room = max(0, self.sectionSize(rest) - self._theme.px(LEAST_STRETCHED[rest]))
+            self._columns.widths[column] = max(self.sectionSize(column) + min(pixels, room), NARROWEST)
+            self.columns_changed.emit()
+
     def reset(self) -> None:
         """As it was at first."""
         self._columns = Columns()
@@ -124,7 +157,8 @@ class ResultHeader(QHeaderView):
             for c in self._columns.sequence
             if c != Column.NAME
         )
-        return (*lines, SEPARATOR, Item("As at first", self.reset))
+        arrange = Item("Order and widths…", self.editor_requested.emit)
+        return (*lines, SEPARATOR, arrange, Item("As at first", self.reset))
 
     def order_items(self) -> tuple[Item, ...]:
         """Menu lines that sort, for those who use the keyboard."""
@@ -168,6 +202,11 @@ class ResultHeader(QHeaderView):
         self.show_order(order)
         self.order_chosen.emit(order)
 
+    @property
+    def _keeps_widths(self) -> bool:
+        """In a narrow list widths are ours."""
+        return self._list_width >= self._theme.px(SPECS[Column.FOLDER].shown_from)
+
     def _sections(self) -> list[int]:
         return [self.logicalIndex(place) for place in range(self.count())]
 
@@ -184,7 +223,6 @@ class ResultHeader(QHeaderView):
 
     def _keep_width(self, section: int, _old: int, new: int) -> None:
         column = Column(section)
-        wide_enough = self._list_width >= self._theme.px(SPECS[Column.FOLDER].shown_from)
         by_hand = self.sectionResizeMode(section) == QHeaderView.ResizeMode.Interactive
-        if not self._fitting and by_hand and wide_enough and new:
+        if not self._fitting and by_hand and self._keeps_widths and new:
             self._columns.widths[column] = new

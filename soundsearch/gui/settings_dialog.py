@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from soundsearch.gui import menus
 from soundsearch.gui.audition import Audition
@@ -20,6 +20,7 @@ DEVICES = {
     "cuda": "Graphics card (CUDA)",
     "mps": "Graphics card (Apple)",
 }
+LONGEST_LINE = 40
 SYSTEM_OUTPUT = "The system's sound output"
 
 
@@ -29,6 +30,7 @@ class SettingsDialog(QDialog):
     Signals:
         theme_chosen (str), compact_chosen (bool), auto_play_chosen (bool), output_chosen (str),
         same_loudness_chosen (bool), moments_chosen (bool), rest_on_battery_chosen (bool): As soon as it is chosen.
+        line_written (str, str): Name of a setting, and what it is now, while it is typed.
     """
 
     theme_chosen = Signal(str)
@@ -38,6 +40,7 @@ class SettingsDialog(QDialog):
     same_loudness_chosen = Signal(bool)
     moments_chosen = Signal(bool)
     rest_on_battery_chosen = Signal(bool)
+    line_written = Signal(str, str)
 
     def __init__(
         self, preferences: Preferences, audition: Audition, models: Path, *, compact: bool, parent: QWidget
@@ -85,6 +88,15 @@ class SettingsDialog(QDialog):
             "From the next start on.",
         )
         self._folder("Models are kept in", models)
+        self._head("File names by the Universal Category System")
+        self.creator = self._line("Creator", settings.ucs_creator, "ucs_creator")
+        self.source = self._line(
+            "Source",
+            settings.ucs_source,
+            "ucs_source",
+            "They end the name that “Copy UCS name” gives: yours, and the library or show a sound belongs to, as in"
+            " DOORWood_Creak_AB_Barn.wav. What is empty becomes NONE.",
+        )
         self._column.addStretch(1)
         close = QPushButton("Close")
         close.setDefault(True)
@@ -125,6 +137,18 @@ class SettingsDialog(QDialog):
         self._column.addLayout(row)
         self._explain(box, sentence)
         return box
+
+    def _line(self, words: str, written: str, name: str, sentence: str = "") -> QLineEdit:
+        line = QLineEdit(written)
+        line.setAccessibleName(words)
+        line.setMaxLength(LONGEST_LINE)
+        line.textEdited.connect(lambda text: self.line_written.emit(name, text.strip()))
+        row = QHBoxLayout()
+        row.addWidget(label(words), 1)
+        row.addWidget(line, 1)
+        self._column.addLayout(row)
+        self._explain(line, sentence)
+        return line
 
     def _explain(self, box: QWidget, sentence: str, indent: int = 0) -> None:
         if sentence:

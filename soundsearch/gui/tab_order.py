@@ -58,8 +58,8 @@ def _children(widget: QWidget) -> Iterator[QWidget]:
 def _placed(widget: QWidget) -> Iterator[QWidget]:
     found: list[QWidget | None] = []
     match widget:
-        case QSplitter():
-            found = [widget.widget(i) for i in range(widget.count())]
+        case QSplitter():  # the edge between two stands between them
+            found = [part for i in range(widget.count()) for part in (widget.handle(i), widget.widget(i))]
         case QStackedWidget():
             found = [widget.currentWidget()]
         case QScrollArea():

@@ -20,7 +20,7 @@ from soundsearch.engine.messages import WriteTags
 from soundsearch.gui import wording
 from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.file_exchange import display_name
-from soundsearch.gui.flow_layout import FlowLayout
+from soundsearch.gui.flow_layout import flowing
 from soundsearch.gui.folder_tree import BoxDelegate
 from soundsearch.gui.labels import label
 from soundsearch.gui.shortcuts import bind_in
@@ -29,6 +29,16 @@ from soundsearch.gui.theme import Theme
 from soundsearch.records import TagProposals
 
 SIDE_BY_SIDE_FROM = 620  # width in pixels
+WIDTHS = {Column.ACCEPT: (36, 32), Column.TAG: (150, 88), Column.SCORE: (96, 56)}  # beside, below one another
+LEAST_LABELS_PX = 96
+LABELS_ABOVE = 3  # rows of the list of labels where it stands above the clips
+QWIDGETSIZE_MAX = 16_777_215
+SORTS = {  # first by each
+    Column.SCORE: Qt.SortOrder.DescendingOrder,
+    Column.CLIP: Qt.SortOrder.AscendingOrder,
+    Column.TAG: Qt.SortOrder.AscendingOrder,
+    Column.ACCEPT: Qt.SortOrder.DescendingOrder,
+}
 ALL = "All tags"
 MAX_SUMMARY = 8
 
@@ -54,7 +64,6 @@ class ReviewPage(DialogPage):
         self.summary = label("", tone="muted")
         self.label_list = QListWidget()
         self.label_list.setProperty("framed", "true")
-        self.label_list.setMinimumHeight(96)
         self.label_list.setAccessibleName("Proposed tags")
         self.label_list.currentRowChanged.connect(self._show_label)
         self.bar = QSlider(Qt.Orientation.Horizontal)
@@ -70,15 +79,17 @@ class ReviewPage(DialogPage):
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(Column.SCORE, Qt.SortOrder.DescendingOrder)
         self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names differ at both ends
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(theme.px(13) + 15)
         self.table.setAccessibleName("Proposals")
         header = self.table.horizontalHeader()
+        header.setToolTip("A click sorts, as does O for the next column")
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(Column.CLIP, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((Column.ACCEPT, 36), (Column.TAG, 150), (Column.SCORE, 96)):
+        for column in (Column.ACCEPT, Column.TAG, Column.SCORE):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, theme.px(width))
         self.table.setMinimumHeight(200)
         self.table.selectionModel().currentRowChanged.connect(self._hear)
         self.accept_button, self.refuse_button = QPushButton("Accept"), QPushButton("Refuse")
@@ -98,9 +109,10 @@ class ReviewPage(DialogPage):
         self.content.addWidget(self.summary)
         self.content.addSpacing(8)
         self.content.addLayout(self._columns, 1)
+        self.content.addSpacing(4)
+        self._add_writing()
         self.count = label("", tone="muted")
         self.footer.addWidget(self.count)
-        self._add_writing()
         self.close_button, self.back = QPushButton("Close"), QPushButton("Back")
         self.store = QPushButton("Store tags")
         self.store.setProperty("role", "primary")
@@ -111,6 +123,7 @@ class ReviewPage(DialogPage):
         bind_in((self.table,), "A", lambda: self._decide(True))
         bind_in((self.table,), "X", lambda: self._decide(False))
         bind_in((self.table,), "Space", self._toggle)
+        bind_in((self.table,), "O", self._sort_by_next)
         undo = QShortcut(QKeySequence(QKeySequence.StandardKey.Undo), self)
         undo.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         undo.activated.connect(self.model.undo)
@@ -137,7 +150,7 @@ class ReviewPage(DialogPage):
             role="small",
         )
         for widget in (self.into_files, self._about_files, self.keep_originals):
-            self.footer.addWidget(widget)
+            self.content.addWidget(widget)
             widget.setVisible(widget is self.into_files)
         self.into_files.toggled.connect(self._about_files.setVisible)
         self.into_files.toggled.connect(self.keep_originals.setVisible)
@@ -155,15 +168,8 @@ class ReviewPage(DialogPage):
     def _right(self) -> QVBoxLayout:
         column = QVBoxLayout()
         column.setSpacing(4)
-        buttons = QWidget()
-        flow = FlowLayout(buttons)
-        for button in (self.accept_button, self.refuse_button, self.clip_button, self.undo_button):
-            flow.addWidget(button)
-        policy = buttons.sizePolicy()
-        policy.setHeightForWidth(True)
-        buttons.setSizePolicy(policy)
         column.addWidget(self.table, 1)
-        column.addWidget(buttons)
+        column.addWidget(flowing(self.accept_button, self.refuse_button, self.clip_button, self.undo_button))
         return column
 
     def show_proposals(self, proposals: TagProposals, bar: float) -> None:
@@ -193,8 +199,12 @@ class ReviewPage(DialogPage):
         """Beside or below one another."""
         super().resizeEvent(event)
         wide = self.width() >= SIDE_BY_SIDE_FROM
-        self.table.horizontalHeader().resizeSection(Column.TAG, self._theme.px(150 if wide else 84))
-        self.table.horizontalHeader().resizeSection(Column.SCORE, self._theme.px(96 if wide else 60))
+        for column, width in WIDTHS.items():
+            self.table.horizontalHeader().resizeSection(column, self._theme.px(width[not wide]))
+        # Below one another the list must leave the clips their room: each label is an arrow key away.
+        rows = self.label_list.sizeHintForRow(0) * LABELS_ABOVE + 2 * self.label_list.frameWidth()
+        self.label_list.setMaximumHeight(QWIDGETSIZE_MAX if wide else rows)
+        self.label_list.setMinimumHeight(min(LEAST_LABELS_PX, self.label_list.maximumHeight()))
         direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         if self._columns.direction() != direction:
             self._columns.setDirection(direction)
@@ -226,6 +236,12 @@ class ReviewPage(DialogPage):
     def _toggle(self) -> None:
         if rows := self._selected():
             self.model.decide(rows, not self.model.is_accepted(rows[0]))
+
+    def _sort_by_next(self) -> None:
+        columns = list(SORTS)
+        now = columns.index(Column(self.table.horizontalHeader().sortIndicatorSection()))
+        following = columns[(now + 1) % len(columns)]
+        self.table.sortByColumn(following, SORTS[following])
 
     def _refuse_clip(self) -> None:
         row = self.table.currentIndex().row()

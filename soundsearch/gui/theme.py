@@ -149,9 +149,9 @@ QToolButton[filter="true"]:hover {{ color: {text}; }}
 #suggestions {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; }}
 #popover QListWidget {{ background: transparent; border: none; selection-background-color: {accent_soft}; }}
 #popover QListWidget::item {{ padding: 3px 8px; color: {text}; }}
-#popover QListWidget::indicator {{ width: 12px; height: 12px; border: 2px solid {muted}; border-radius: 4px;
+QListWidget::indicator {{ width: 12px; height: 12px; border: 2px solid {muted}; border-radius: 4px;
     background: {raised}; }}
-#popover QListWidget::indicator:checked {{ background: {accent}; border-color: {accent}; image: url("{tick}"); }}
+QListWidget::indicator:checked {{ background: {accent}; border-color: {accent}; image: url("{tick}"); }}
 #popover QListWidget::item:selected {{ background: {accent_soft}; color: {text}; }}
 #footer {{ background: {panel}; border-top: 1px solid {line}; }}
 #notice {{ background: {panel}; border-top: 1px solid {line}; border-bottom: 1px solid {line}; }}

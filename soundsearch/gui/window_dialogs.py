@@ -1,6 +1,6 @@
 """Settings, About and the tour: made when they are asked for, and joined with what they change."""
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from soundsearch.gui.audition import Audition
@@ -16,7 +16,13 @@ from soundsearch.gui.tour import Hint, Tour
 
 
 class WindowDialogs(QObject):
-    """What the menu opens beside the window. The tour begins by itself once, when the first sounds are there."""
+    """What the menu opens beside the window. The tour begins by itself once, when the first sounds are there.
+
+    Signals:
+        names_changed: Clips may have other names by the Universal Category System.
+    """
+
+    names_changed = Signal()
 
     def __init__(
         self,
@@ -77,6 +83,7 @@ class WindowDialogs(QObject):
         dialog.same_loudness_chosen.connect(self._listening.sound_menu.choose_level)
         dialog.moments_chosen.connect(self._listen_to_parts)
         dialog.rest_on_battery_chosen.connect(self._rest_on_battery)
+        dialog.line_written.connect(self._keep_line)
         dialog.show()
 
     def show_about(self) -> None:
@@ -88,7 +95,13 @@ class WindowDialogs(QObject):
 
     def _listen_to_parts(self, on: bool) -> None:
         self._preferences.change(moments=on)
+        self._bridge.tell_settings()  # else what was on at its start stays so
         self._bridge.listens_to_parts = on
+
+    def _keep_line(self, name: str, text: str) -> None:
+        self._preferences.change(**{name: text})
+        self._bridge.tell_settings()
+        self.names_changed.emit()
 
     def _rest_on_battery(self, on: bool) -> None:
         self._preferences.change(pause_on_battery=on)

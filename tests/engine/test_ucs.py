@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soundsearch import settings as settings_file
 from soundsearch.engine.labels import load_labels
 from soundsearch.engine.service import Engine
 from soundsearch.engine.ucs import ucs_name
@@ -70,3 +71,11 @@ def test_export_and_details_say_it_with_the_creator_of_the_settings(engine: Engi
     assert next(row for row in engine.exported() if row["path"] == clip.path)["ucs_name"] == wanted
     details = engine.organising.details(clip.id)
     assert details is not None and details.ucs_name == wanted
+
+
+def test_what_the_window_writes_into_the_settings_is_read_when_it_says_so(engine: Engine) -> None:
+    file = engine.places.settings
+    settings_file.save(replace(settings_file.load(file), ucs_creator="CD"), file)
+    assert engine.organising.name_by_ucs("/a/creak.wav", [CREAK]) == "DOORWood_creak_NONE_NONE.wav"
+    engine.change_settings()
+    assert engine.organising.name_by_ucs("/a/creak.wav", [CREAK]) == "DOORWood_creak_CD_NONE.wav"

@@ -27,6 +27,7 @@ from soundsearch.engine.messages import (
     Message,
     ModelReady,
     PauseJob,
+    ReadSettings,
     RemoveRoot,
     Reply,
     ResumeJob,
@@ -110,6 +111,10 @@ def check_copies_and_writing(talk: Talk, clips: tuple[Clip, ...]) -> None:
 def test_errors_come_back_with_a_hint(talk: Talk, tmp_path: Path) -> None:
     answer = talk.ask(Search("kick dur<long"))
     assert isinstance(answer, Failed) and not answer.is_bug and answer.hint
+    assert isinstance(talk.ask(ReadSettings()), Reply)
+    (tmp_path / "data" / "settings.toml").write_text("device = 3", encoding="utf-8")
+    answer = talk.ask(ReadSettings())
+    assert isinstance(answer, Failed) and not answer.is_bug and "device" in answer.message
     talk.ask(Scan((str(tmp_path / "nowhere"),)))
     failed = talk.until(lambda m: isinstance(m, JobFailed))
     assert "no such folder" in failed.message and not failed.is_bug

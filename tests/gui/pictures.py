@@ -2,7 +2,7 @@
 
 Those of README and guide are whole (PNG); all states and dialogs, in both themes, 320, 900 and 2560
 pixels wide and at 200 %, are one sheet each in `states/` (WebP), listed in `states/README.md`. With `guide` or `states`
-behind the folder only those are made.
+behind the folder only those are made; `states shots` also keeps every picture of the sheets whole, in `shots/`.
 
 Clips, waveforms, rankings, details, map, proposed tags and duplicates are those of the demo library, the real engine
 and the shipped model; what passes in a moment (a scan half done, a lost engine, a training) is staged.
@@ -175,13 +175,15 @@ def main() -> None:
                 for path in stage.out.glob("*.png"):
                     shutil.move(path, out / path.name)
             if "states" in wanted:
-                names = [name for name in wanted if name not in ("guide", "states")]
+                names = [name for name in wanted if name not in ("guide", "states", "shots")]
                 shoot_all(stage, SIZES, names)
                 learned = Path(folder) / "known"
                 learned.write_bytes(pickle.dumps(stage.known))
                 command = [sys.executable, "-m", "tests.gui.pictures", "--doubled", str(learned), folder, *names]
                 subprocess.run(command, env=doubled(), check=True)
                 sheets(Path(folder), out / "states")
+                if "shots" in wanted:
+                    shutil.copytree(folder, out / "shots", ignore=shutil.ignore_patterns("known"), dirs_exist_ok=True)
     finally:
         if server:
             server.stop()

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from soundsearch.audio.record import QUIET
 from soundsearch.engine import messages as m
 from soundsearch.gui.about import About
+from soundsearch.gui.column_editor import ColumnEditor
 from soundsearch.gui.dialogs import FailureList, ProblemReport, ShortcutSheet
 from soundsearch.gui.draft import Draft, Sound
 from soundsearch.gui.filter_editors import Popover
@@ -104,6 +105,8 @@ def organised(stage: Stage) -> None:
         stage.shoot("name", window.findChild(NameDialog))
         window.dialogs.show_settings()
         stage.shoot("settings", window.findChild(SettingsDialog))
+        window.library_commands.show_columns()
+        stage.shoot("column-editor", window.findChild(ColumnEditor))
         window.dialogs.show_about()
         stage.shoot("about", window.findChild(About))
         window.library_commands.show_shortcuts()

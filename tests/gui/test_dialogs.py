@@ -56,6 +56,32 @@ def test_the_next_scan_listens_to_parts(qtbot: Any, open_window: Open, engine: F
     assert engine.asked(m.Scan) == [m.Scan((), moments=True)]
 
 
+def test_what_ucs_names_end_with_is_at_work_while_it_is_typed(
+    qtbot: Any, open_window: Open, engine: FakeEngine, places: Places
+) -> None:
+    window = open_window(engine, (1400, 700))
+    window.center.results.selectRow(0)
+    qtbot.waitUntil(lambda: bool(engine.asked(m.GetDetails)))
+    window.dialogs.show_settings()
+    dialog = window.findChild(SettingsDialog)
+    assert dialog is not None
+    engine.sent.clear()
+    for line, words in ((dialog.creator, " AB "), (dialog.source, "Barn")):
+        line.setFocus()
+        qtbot.keyClicks(line, words)
+    kept = load(places.settings)
+    assert (kept.ucs_creator, kept.ucs_source) == ("AB", "Barn")
+    # The details ask for the name again, after the engine has read what was typed.
+    qtbot.waitUntil(lambda: isinstance(engine.sent[-1], m.GetDetails))
+    assert engine.asked(m.ReadSettings)
+    dialog.close()
+    qtbot.waitUntil(lambda: window.findChild(SettingsDialog) is None)
+    window.dialogs.show_settings()
+    again = window.findChild(SettingsDialog)
+    assert again is not None and (again.creator.text(), again.source.text()) == ("AB", "Barn")
+    again.close()
+
+
 def test_about_names_every_package_with_its_licence(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
     window = open_window(engine)
     window.dialogs.show_about()

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from soundsearch.engine import messages as m
+from soundsearch.gui import wording
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.tag_model import Column, ReviewModel
 from soundsearch.records import ClipProposals, Failure, Folder, ProposedTag, TagProposals, WriteReport
@@ -117,6 +118,36 @@ def test_accepted_tags_are_written_into_files_only_if_that_is_ticked(window: Mai
     )
     start(window, qtbot, clip_ids=(1, 2, 3))
     assert not review.into_files.isChecked()  # it is asked for each time
+    window.tagging.close()
+
+
+def test_the_order_changes_by_a_key(window: MainWindow, qtbot: QtBot) -> None:
+    start(window, qtbot, clip_ids=(1, 2, 3))
+    table = window.tagging.dialog.review.table
+    qtbot.waitUntil(table.hasFocus)
+
+    def column(which: Column) -> list[str]:
+        model = table.model()
+        return [str(model.index(row, which).data()) for row in range(model.rowCount())]
+
+    for which in (Column.CLIP, Column.TAG):
+        qtbot.keyClick(table, Qt.Key.Key_O)
+        assert column(which) == sorted(column(which)) and len(set(column(which))) > 1
+    qtbot.keyClick(table, Qt.Key.Key_O)  # what is accepted first
+    qtbot.keyClick(table, Qt.Key.Key_O)
+    assert column(Column.SCORE)[0] == wording.share(0.9)
+    window.tagging.close()
+
+
+def test_many_rows_are_seen_beside_a_daw(window: MainWindow, qtbot: QtBot) -> None:
+    start(window, qtbot, clip_ids=(1, 2, 3))
+    dialog = window.tagging.dialog
+    dialog.resize(320, 640)
+    dialog.review.into_files.setChecked(True)
+    table = dialog.review.table
+    qtbot.waitUntil(lambda: table.visibleRegion().boundingRect().height() > 6 * table.rowHeight(0))
+    dialog.resize(900, 600)
+    qtbot.waitUntil(lambda: dialog.review.label_list.height() > 200)
     window.tagging.close()
 
 
