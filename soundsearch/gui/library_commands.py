@@ -3,12 +3,13 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QPoint, QStandardPaths, Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QObject, QPoint, QStandardPaths, Signal
+from PySide6.QtWidgets import QWidget
 
 from soundsearch.gui import menus
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
+from soundsearch.gui.choosing import choose_folder
 from soundsearch.gui.column_editor import ColumnEditor
 from soundsearch.gui.dialogs import FailureList, ShortcutSheet
 from soundsearch.gui.duplicates import Duplicates
@@ -61,14 +62,9 @@ class LibraryCommands(QObject):
 
     def add_folder(self) -> None:
         """Choose a folder to scan, with the system's own dialog."""
-        dialog = QFileDialog(self._window, "Choose a folder of sounds")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        music = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation)
-        dialog.setDirectory(music if Path(music).is_dir() else str(Path.home()))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self._bridge.scan(str(Path(path))))
-        dialog.open()
+        music = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation))
+        start = music if music.is_dir() else Path.home()
+        choose_folder(self._window, "Choose a folder of sounds", start, self._bridge.scan)
 
     def scan_all(self) -> None:
         """Look for new and changed sounds in all folders."""

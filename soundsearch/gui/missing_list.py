@@ -1,12 +1,12 @@
 """The list of clips that vanished from their folders: say where one is, or forget it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import (
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge
+from soundsearch.gui.choosing import choose_file, nearest_folder
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.labels import label
 from soundsearch.gui.notices import Notices
@@ -123,13 +124,7 @@ class MissingList(QDialog):
 
     def _choose_file(self) -> None:
         clip = self._chosen()[0]
-        dialog = QFileDialog(self, f"Where is {display_name(clip.name)} now?")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        near = next((folder for folder in Path(clip.path).parents if folder.is_dir()), Path.home())
-        dialog.setDirectory(str(near))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.locate(clip, path))
-        dialog.open()
+        choose_file(self, f"Where is {clip.name} now?", nearest_folder(clip.path), partial(self.locate, clip))
 
     def _forget(self) -> None:
         ids = tuple(clip.id for clip in self._chosen())

@@ -1,14 +1,14 @@
 """What the lines of the library panel do, and their menus."""
 
 from functools import partial
-from pathlib import Path
 
-from PySide6.QtCore import QObject, QPoint, QSettings, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QObject, QPoint, QSettings, QTimer, Signal
+from PySide6.QtWidgets import QWidget
 
 from soundsearch.gui import menus, query_filters
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.center import Center
+from soundsearch.gui.choosing import choose_folder, nearest_folder
 from soundsearch.gui.details_panel import DetailsPanel
 from soundsearch.gui.file_exchange import reveal
 from soundsearch.gui.library_panel import LibraryPanel
@@ -154,14 +154,8 @@ class PanelCommands(QObject):
 
     def _locate_root(self, root: Root) -> None:
         """Ask where a folder is now that was moved or renamed."""
-        dialog = QFileDialog(self._window, f"Where is {root.path} now?")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        near = next((folder for folder in Path(root.path).parents if folder.is_dir()), Path.home())
-        dialog.setDirectory(str(near))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self._bridge.locate_root(root.path, str(Path(path))))
-        dialog.open()
+        locate = partial(self._bridge.locate_root, root.path)
+        choose_folder(self._window, f"Where is {root.path} now?", nearest_folder(root.path), locate)
 
     def _open(self, items: tuple[Item, ...], at: QPoint) -> None:
         menus.build(items, self._theme, self._window).popup(at)

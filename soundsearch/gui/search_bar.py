@@ -244,7 +244,9 @@ class SearchBar(QWidget):
         menu.popup(self.field.mapToGlobal(QPoint(0, self.field.height())))
 
     def focus_box(self) -> None:
-        """Take the keyboard, with the words selected so that typing replaces them."""
+        """Take the keyboard, with the words selected so that typing replaces them; not while it is out of sight."""
+        if not self.isVisible():
+            return
         self.box.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.box.selectAll()
 

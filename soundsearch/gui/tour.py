@@ -37,9 +37,11 @@ class Tour(QFrame):
         self.count = label(tone="muted", role="small")
         self.skip = QPushButton("Skip")
         self.skip.setProperty("role", "quiet")
+        self.skip.setAutoDefault(True)  # Enter presses it on every system, as Space does
         self.skip.clicked.connect(self.end)
         self.next = QPushButton("Next")
         self.next.setProperty("role", "primary")
+        self.next.setAutoDefault(True)
         self.next.clicked.connect(self._next)
         buttons = QHBoxLayout()
         buttons.addWidget(self.count, 1)

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from soundsearch.engine import messages as m
 from soundsearch.gui.about import About, licence_text, packages
+from soundsearch.gui.choosing import choose_folder
 from soundsearch.gui.main_window import MainWindow
 from soundsearch.gui.settings_dialog import SettingsDialog
 from soundsearch.records import Root, ScanReport
@@ -135,3 +138,21 @@ def test_the_tour_begins_once_after_the_first_run_and_can_be_skipped(
     assert tour.isVisible()
     qtbot.mouseClick(tour.skip, Qt.MouseButton.LeftButton)
     assert not tour.isVisible()
+
+
+# -- choosing a folder
+
+
+def test_a_folder_that_is_typed_is_chosen(qtbot: Any, tmp_path: Path) -> None:
+    parent, taken = QWidget(), []
+    qtbot.addWidget(parent)
+    wanted = tmp_path / "my sounds # 1"
+    wanted.mkdir()
+    choose_folder(parent, "Where?", Path.home(), taken.append)
+    dialog = parent.findChild(QFileDialog)
+    qtbot.waitUntil(dialog.isVisible)
+    line = dialog.findChild(QLineEdit)
+    qtbot.keyClicks(line, str(wanted), delay=1)
+    QTest.qWait(200)  # Qt reads the folders on the way in a thread, and offers completions
+    qtbot.keyClick(line.completer().popup() if line.completer().popup().isVisible() else line, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: taken == [str(wanted)])

@@ -261,6 +261,12 @@ def test_first_run_offers_one_thing_and_a_dropped_folder_is_scanned(
     window = open_window(engine)
     assert window.first_run.isVisible()
     assert not window.center.isVisible()
+    window.first_run.choose.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_Slash)  # there is no query box yet
+    assert QApplication.focusWidget() is window.first_run.choose
+    with qtbot.waitSignal(window.first_run.choose_requested), qtbot.waitSignal(window.first_run.choose.clicked):
+        window.first_run.choose_requested.disconnect(window.add_folder)  # a dialog of the system would open
+        qtbot.keyClick(window.first_run.choose, Qt.Key.Key_Return)
     assert drop(window, [str(tmp_path)])
     assert engine.asked(m.Scan) == [m.Scan((str(tmp_path),))]
     assert not window.first_run.isVisible()
