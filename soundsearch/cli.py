@@ -313,7 +313,11 @@ def _tag(options: argparse.Namespace, places: Places) -> int:
     for failure in failed:
         say(f"Cannot write into {shown(failure.path)}: {failure.reason}")
     if options.json:
-        print_json([{"path": clip.path, "tags": [asdict(tag) for tag in clip.tags]} for clip in proposals.clips])
+        keys = ("label", "score", "accepted")
+        told = (
+            (clip.path, [{key: getattr(tag, key) for key in keys} for tag in clip.tags]) for clip in proposals.clips
+        )
+        print_json([{"path": path, "tags": tags} for path, tags in told])
     else:
         _print_proposals(proposals)
     return FAILED if failed else DONE

@@ -312,7 +312,8 @@ class ProposedTag:
 
     label: str
     score: float
-    accepted: bool  # whether it is above the bar of its label
+    accepted: bool  # whether it is above the bar of its label, and not spare
+    spare: bool = False  # a better part of the same category is proposed, or known: it waits for a person
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,10 +126,10 @@ class Tagging:
                 name, score = labels[at].name, round(float(row[at]), 4)
                 if not labels[at].prompts or (for_review and (score < LEAST or name.casefold() in said or name in no)):
                     continue
-                accepted = score >= bar and name not in no and labels[at].parent not in taken
-                if accepted and labels[at].parent:
+                spare = labels[at].parent in taken
+                if labels[at].parent and name not in no:
                     taken.add(labels[at].parent)
-                tags.append(ProposedTag(name, score, accepted))
+                tags.append(ProposedTag(name, score, score >= bar and name not in no and not spare, spare))
                 if len(tags) == MOST and not (len(labels) <= 2 * MOST and not for_review):
                     break
             found.append(ClipProposals(clip.clip_id, clip.path, tuple(tags)))

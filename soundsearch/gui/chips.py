@@ -48,11 +48,14 @@ class Chip(QFrame):
     Signals:
         edit_requested, removed
         stepped (int): The arrow keys go to the next (1) or the one before (-1).
+        rose, sank: They go up, to the words, or down, to the results.
     """
 
     edit_requested = Signal()
     removed = Signal()
     stepped = Signal(int)
+    rose = Signal()
+    sank = Signal()
 
     def __init__(self, words: str, spoken: str, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -82,6 +85,7 @@ class Chip(QFrame):
         if event.type() == QEvent.Type.KeyPress:
             assert isinstance(event, QKeyEvent)
             steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+            rows = {Qt.Key.Key_Up: self.rose, Qt.Key.Key_Down: self.sank}
             if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
                 self.removed.emit()
                 return True
@@ -90,6 +94,9 @@ class Chip(QFrame):
                 return True
             if event.key() in steps:
                 self.stepped.emit(steps[Qt.Key(event.key())])
+                return True
+            if event.key() in rows:
+                rows[Qt.Key(event.key())].emit()
                 return True
         return super().eventFilter(watched, event)
 
@@ -164,6 +171,7 @@ class ChipRow(QWidget):
         balance_edited (BalanceChip): Words shall be weighed against sounds.
         balance_evened: They shall count the same.
         left: The keyboard goes on to the words.
+        sank: It goes down to the results.
     """
 
     sound_edited = Signal(object)
@@ -174,6 +182,7 @@ class ChipRow(QWidget):
     balance_edited = Signal(object)
     balance_evened = Signal()
     left = Signal()
+    sank = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -228,6 +237,8 @@ class ChipRow(QWidget):
     def _add(self, chip: Chip) -> None:
         place = len(self._chips)
         chip.stepped.connect(lambda by: self._go(place + by))
+        chip.rose.connect(self.left)
+        chip.sank.connect(self.sank)
         self._chips.append(chip)
         self._flow.addWidget(chip)
         chip.show()

@@ -107,6 +107,7 @@ class SearchBar(QWidget):
         editing.closed.connect(self._after_edit)
         self.box.left_at_start.connect(self.chips.focus_last)
         self.chips.left.connect(self.box.setFocus)
+        self.chips.sank.connect(self.list_entered)
         inside = QVBoxLayout(self.field)
         inside.setContentsMargins(2, 2, 2, 2)
         inside.setSpacing(2)

@@ -54,6 +54,7 @@ class ReviewModel(QAbstractTableModel):
         self._clip = np.empty(0, np.int64)  # of each proposal, a position in the proposals
         self._label = np.empty(0, np.int64)  # a position in `labels`
         self._score = np.empty(0, np.float64)
+        self._spare = np.empty(0, np.bool_)
         self._state = _State(np.empty(0, np.int8), np.empty(0, np.float64))
         self._accepted = np.empty(0, np.bool_)  # of every proposal, shown or not
         self._before: list[_State] = []
@@ -62,7 +63,7 @@ class ReviewModel(QAbstractTableModel):
         self._order = (Column.SCORE, Qt.SortOrder.DescendingOrder)
 
     def set_proposals(self, proposals: TagProposals, bar: float) -> None:
-        """Take other proposals; accepted is what reaches the bar, or what the engine accepts by its own."""
+        """Take other proposals; accepted is what reaches the bar and is not spare."""
         self.beginResetModel()
         self._proposals = proposals
         triples = [(c, tag) for c, clip in enumerate(proposals.clips) for tag in clip.tags]
@@ -71,6 +72,7 @@ class ReviewModel(QAbstractTableModel):
         self._clip = np.array([c for c, _ in triples], np.int64)
         self._label = np.array([number[tag.label] for _, tag in triples], np.int64)
         self._score = np.array([tag.score for _, tag in triples], np.float64)
+        self._spare = np.array([tag.spare for _, tag in triples], np.bool_)
         self._take(_State(np.zeros(len(triples), np.int8), np.full(len(self.labels), bar)))
         self._before.clear()
         self._shown_label = None
@@ -89,7 +91,7 @@ class ReviewModel(QAbstractTableModel):
         """Have a state, and what follows from it for every proposal: cells ask for that as they are painted."""
         self._state = state
         by_bar = self._score >= state.bars[self._label] if len(self.labels) else np.zeros(0, bool)
-        self._accepted = np.where(state.decided == 0, by_bar, state.decided > 0)
+        self._accepted = np.where(state.decided == 0, by_bar & ~self._spare, state.decided > 0)
 
     def counts(self) -> list[tuple[str, int, int]]:
         """For each label its name, how many are accepted and how many proposed."""
@@ -115,7 +117,7 @@ class ReviewModel(QAbstractTableModel):
         return float(self._state.bars[self.labels.index(label)])
 
     def set_bar(self, label: str | None, bar: float) -> None:
-        """Accept from this score on, for one label or all; what the user decided by himself stays."""
+        """Accept from this score on, for one label or all, what is not spare; what the user decided stays."""
         bars = self._state.bars.copy()
         bars[slice(None) if label is None else self.labels.index(label)] = bar
         self._change(_State(self._state.decided, bars))

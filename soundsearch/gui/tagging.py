@@ -176,6 +176,7 @@ class TaggingDialog(QDialog):
         column.addWidget(self.pages)
         self.setMinimumSize(300, 320)
         self.resize(860, 640)
+        self.choice.propose.setDefault(True)
         self.choice.close_button.clicked.connect(self.close)
         self.review.close_button.clicked.connect(self.close)
         self.review.back_requested.connect(lambda: self.pages.setCurrentWidget(self.choice))

@@ -94,6 +94,21 @@ def test_bars_of_one_label_and_of_all(window: MainWindow, qtbot: QtBot) -> None:
     assert {name: taken for name, taken, _ in review.model.counts()} == {"kick": 1, "snare": 2}
 
 
+def test_of_parts_of_one_category_a_bar_accepts_the_best_alone(qtbot: QtBot) -> None:
+    tags = (
+        ProposedTag("rain", 0.9, True),
+        ProposedTag("rain wood", 0.8, True),
+        ProposedTag("rain metal", 0.7, False, True),
+    )
+    model = ReviewModel()
+    model.set_proposals(TagProposals("ucs", (ClipProposals(1, "/a.wav", tags),), ()), 0.5)
+    for bar, accepted in ((0.5, ["rain", "rain wood"]), (0.1, ["rain", "rain wood"]), (0.85, ["rain"])):
+        model.set_bar(None, bar)
+        assert [name for name, taken, _ in model.counts() if taken] == accepted
+    model.decide([2], accept=True)  # a person may have both
+    assert [name for name, taken, _ in model.counts() if taken] == ["rain", "rain metal"]
+
+
 def test_accepted_tags_are_written_into_files_only_if_that_is_ticked(window: MainWindow, qtbot: QtBot) -> None:
     start(window, qtbot, clip_ids=(1, 2, 3))
     review, engine = window.tagging.dialog.review, window.engine  # type: ignore[attr-defined]
