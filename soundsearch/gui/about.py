@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
 import soundsearch
 from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.labels import label
+from soundsearch.gui.line_ends import LineEnds, show_line
+from soundsearch.gui.theme import Theme
 
 LICENCE_FILE = re.compile(r"(LICEN[CS]E|COPYING|NOTICE)[^/]*$", re.IGNORECASE)
 MAX_TEXT = 400_000  # characters; torch alone brings the licences of forty others
@@ -87,7 +89,7 @@ def _key(name: str) -> str:
 class About(QDialog):
     """The program, its version, and every licence."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("About soundsearch")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -100,6 +102,7 @@ class About(QDialog):
         )
         self.list = QListWidget()
         self.list.setProperty("framed", "true")
+        self.list.setItemDelegate(LineEnds(theme, self.list))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setAccessibleName("Packages and their licences")
         self.text = QPlainTextEdit()
@@ -107,7 +110,8 @@ class About(QDialog):
         self.text.setAccessibleName("Text of the licence")
         self.text.setTabChangesFocus(True)
         for package in packages():
-            item = QListWidgetItem(f"{package.name} {package.version}\n{package.licence}")
+            item = QListWidgetItem()
+            show_line(item, f"{package.name} {package.version}", package.licence)
             item.setData(Qt.ItemDataRole.UserRole, package.name)
             self.list.addItem(item)
         self.list.currentItemChanged.connect(self._show)

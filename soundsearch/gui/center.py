@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from soundsearch.catalogue.query import parse
@@ -13,6 +14,7 @@ from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.draft import Draft, draft_of
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.jobs import Job, JobEnd
+from soundsearch.gui.labels import mark
 from soundsearch.gui.map_page import MapPage
 from soundsearch.gui.pages import NoticeBar, StatePage, SuggestionRow
 from soundsearch.gui.recording import RecordingStrip
@@ -59,7 +61,6 @@ class Center(QWidget):
         self.remark = QLabel()
         self.remark.setWordWrap(True)
         self.remark.setTextFormat(Qt.TextFormat.PlainText)
-        self.remark.setContentsMargins(12, 0, 12, 8)
         self.remark.hide()
         self.model = ResultModel(self)
         self.results = ResultsView(self.model, theme)
@@ -101,6 +102,13 @@ class Center(QWidget):
         bridge.job_started.connect(self._job_started)
         bridge.job_ended.connect(self._job_ended)
         self._show()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What is said of the query stands under it."""
+        super().resizeEvent(event)
+        inset = self.search_bar.inset
+        self.remark.setContentsMargins(inset, 0, 12, 8)
+        self.suggestions.set_inset(inset)
 
     @property
     def status(self) -> LibraryStatus | None:
@@ -238,7 +246,7 @@ class Center(QWidget):
             self._model_is_ready = False
             self._bridge.search(self._asked)
         else:
-            self._trouble = ("The search engine stopped.", "Start soundsearch again. What was analysed is kept.")
+            self._trouble = ("The search engine stopped", "Start soundsearch again. What was analysed is kept.")
         self._show()
 
     def _job_started(self, _job: Job) -> None:
@@ -266,16 +274,17 @@ class Center(QWidget):
 
     def _remark(self, text: str, tone: str) -> None:
         self.remark.setText(display_name(text))
-        self.remark.setProperty("tone", tone)
-        self.remark.style().unpolish(self.remark)
-        self.remark.style().polish(self.remark)
+        mark(self.remark, "tone", tone)
         self.remark.show()
 
     def _show(self) -> None:
         """Results, or the page that says why there are none."""
         self.suggestions.setVisible(self._is_first_scan)
         there = self.map if self._map_wanted and self._status and self._status.embedded else self.results
-        self._stack.setCurrentWidget(self.page if self._explain() else there)
+        is_empty = self._explain()
+        if is_empty and self.results.hasFocus():
+            self.search_bar.setFocus()  # else Qt gives the keyboard to what happens to come next
+        self._stack.setCurrentWidget(self.page if is_empty else there)
 
     def _explain(self) -> bool:
         """Fill the page; False if the results themselves are what to show."""

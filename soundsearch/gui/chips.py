@@ -12,7 +12,7 @@ from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.flow_layout import FlowLayout
 from soundsearch.gui.theme import Theme
 
-CHIP_NAME_PX = 180
+CHIP_NAME_PX = 240
 EVEN = 0.5  # words and sounds count the same
 
 

@@ -1,9 +1,9 @@
 """A choice of one of a few, each explained by a sentence."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QRadioButton, QVBoxLayout, QWidget
 
-from soundsearch.gui.labels import label
+from soundsearch.gui.labels import UNDER_WORDS, label
 
 
 class Choice(QWidget):
@@ -28,8 +28,8 @@ class Choice(QWidget):
             button.setAccessibleDescription(sentence)
             self._group.addButton(button, number)
             words = label(sentence, tone="muted", role="small")
-            words.setContentsMargins(24, 0, 0, 4)
-            column.addWidget(button)
+            words.setContentsMargins(UNDER_WORDS, 0, 0, 4)
+            column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
             column.addWidget(words)
         self._group.button(0).setChecked(True)
         self.setFocusProxy(self._group.button(0))

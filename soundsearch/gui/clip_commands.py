@@ -100,7 +100,7 @@ class ClipCommands(QObject):
             Item("Rating", icon="star", items=self._rating_items(clip.rating if clip else 0)),
             Item("Colour", icon="theme", items=self._colour_items(clip.colour if clip else "")),
             Item("Tags…", order.edit_tags, "tag", "T"),
-            Item("Propose tags…", self.propose_tags, "similar", "Shift+T"),
+            Item("Propose tags…", self.propose_tags, keys="Shift+T"),
             Item("Add to collection", icon="collection", items=self._collection_items()),
             SEPARATOR,
             Item("Copy files" if many else "Copy file", self.copy_files, "copy", "Ctrl+C"),

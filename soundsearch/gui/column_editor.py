@@ -8,9 +8,11 @@ from PySide6.QtWidgets import QDialog, QListWidget, QListWidgetItem, QPushButton
 from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.flow_layout import flowing
 from soundsearch.gui.labels import label
+from soundsearch.gui.line_ends import LineEnds, show_line
 from soundsearch.gui.result_columns import SPECS, Column
 from soundsearch.gui.result_header import ResultHeader
 from soundsearch.gui.shortcuts import bind_in
+from soundsearch.gui.theme import Theme
 
 STEP_PX = 16  # of a width
 TICKED, UNTICKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
@@ -19,7 +21,7 @@ TICKED, UNTICKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 class ColumnEditor(QDialog):
     """All columns, the leftmost first, to be ticked, moved and widened."""
 
-    def __init__(self, header: ResultHeader, parent: QWidget) -> None:
+    def __init__(self, header: ResultHeader, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Columns")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -27,6 +29,7 @@ class ColumnEditor(QDialog):
         self.list = QListWidget()
         self.list.setProperty("framed", "true")
         self.list.setAccessibleName("Columns from left to right")
+        self.list.setItemDelegate(LineEnds(theme, self.list))
         self.list.setMinimumHeight(160)
         self.up = self._button("Up", "To the left (Alt+↑)", partial(self._move, -1))
         self.down = self._button("Down", "To the right (Alt+↓)", partial(self._move, 1))
@@ -37,8 +40,9 @@ class ColumnEditor(QDialog):
         close.setDefault(True)
         close.clicked.connect(self.close)
         page = DialogPage()
+        page.keep_readable()
         page.content.setSpacing(8)
-        page.content.addWidget(label("From left to right, top to bottom. Space shows or hides.", tone="muted"))
+        page.content.addWidget(label("The first is the leftmost. Space shows or hides one.", tone="muted"))
         page.content.addWidget(self.list, 1)
         page.content.addWidget(flowing(self.up, self.down, self.narrower, self.wider))
         page.add_buttons(self.reset, close)
@@ -55,7 +59,7 @@ class ColumnEditor(QDialog):
         bind_in((self.list,), "Right", partial(self._widen, STEP_PX))
         self._fill()
         self.list.setFocus()
-        self.resize(min(400, parent.width()), min(600, parent.height()))
+        self.resize(min(400, parent.width()), min(504, parent.height()))
 
     @property
     def column(self) -> Column:
@@ -88,8 +92,7 @@ class ColumnEditor(QDialog):
     def _say_widths(self) -> None:
         with QSignalBlocker(self.list):
             for row, column in enumerate(self._header.sequence[: self.list.count()]):
-                said = self._said(column)
-                self.list.item(row).setText(f"{SPECS[column].title}   {said}" if said else SPECS[column].title)
+                show_line(self.list.item(row), SPECS[column].title, self._said(column))
 
     def _said(self, column: Column) -> str:
         if not self._header.is_chosen(column):

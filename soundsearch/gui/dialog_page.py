@@ -1,6 +1,6 @@
 """A page of a dialog: what it says scrolls, its buttons stay in view, from a narrow column to a large screen."""
 
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QDialog, QFrame, QPushButton, QVBoxLayout, QWidget
 
 from soundsearch.gui.flow_layout import flowing
 from soundsearch.gui.scrolling import scrolling
@@ -34,3 +34,19 @@ class DialogPage(QWidget):
     def add_buttons(self, *buttons: QWidget) -> None:
         """Put buttons at the end of the footer, in a line that breaks where it is narrow."""
         self.footer.addWidget(flowing(*buttons, to_the_right=True))
+
+
+def fill(dialog: QDialog, parts: tuple[QWidget, ...], buttons: tuple[QPushButton, ...]) -> DialogPage:
+    """Make a page the whole of a dialog: what scrolls by itself gets the room, the last button is for Enter."""
+    page = DialogPage()
+    page.content.setSpacing(8)
+    for part in parts:
+        page.content.addWidget(part, 1 if isinstance(part, QAbstractScrollArea) else 0)
+    for button in buttons:
+        button.setAutoDefault(button is buttons[-1])
+    buttons[-1].setDefault(True)
+    page.add_buttons(*buttons)
+    outside = QVBoxLayout(dialog)
+    outside.setContentsMargins(0, 0, 0, 0)
+    outside.addWidget(page)
+    return page

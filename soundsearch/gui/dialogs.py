@@ -8,9 +8,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
-    QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
@@ -19,7 +17,7 @@ from PySide6.QtWidgets import (
 
 import soundsearch
 from soundsearch.gui import wording
-from soundsearch.gui.dialog_page import READABLE
+from soundsearch.gui.dialog_page import READABLE, fill
 from soundsearch.gui.file_exchange import display_name, reveal
 from soundsearch.gui.labels import label
 from soundsearch.gui.row_table import RowTable
@@ -41,9 +39,14 @@ class ShortcutSheet(QDialog):
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(8)
         for row, (keys, what) in enumerate(SHORTCUTS):
-            key = label(keys, tone="muted")  # wraps, too
-            grid.addWidget(key, row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(label(what), row, 1)
+            if not what:
+                heading = label(keys.rstrip(":"), role="heading")
+                heading.setContentsMargins(0, 12, 0, 0)
+                grid.addWidget(heading, row, 0, 1, 2)
+                continue
+            for column, words in enumerate((label(keys, tone="muted"), label(what))):  # the keys wrap, too
+                grid.addWidget(words, row, column, Qt.AlignmentFlag.AlignTop)
+        grid.setRowStretch(len(SHORTCUTS), 1)
         grid.setColumnStretch(0, 2)
         grid.setColumnStretch(1, 3)
         content = QWidget()
@@ -122,27 +125,21 @@ class FailureList(QDialog):
         self.setWindowTitle("Files that cannot be read")
         self.model = FailureModel()
         self.model.setParent(self)
-        self._intro = QLabel()
-        self._intro.setWordWrap(True)
+        self._intro = label()
         self.table = RowTable(self.model, "Files that cannot be read")
+        self.table.setMinimumHeight(120)
         header = self.table.horizontalHeader()
         header.setMaximumSectionSize(480)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.chosen = label(tone="muted", role="small")  # in full, where the columns are too narrow for it
         self.copy_button = QPushButton("Copy the list")
         self.copy_button.clicked.connect(self.copy)
         self.reveal_button = QPushButton("Show in file manager")
         self.reveal_button.clicked.connect(self._reveal)
         self.table.selectionModel().selectionChanged.connect(self._selected)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.reveal_button)
-        buttons.addWidget(self.copy_button)
-        outside = QVBoxLayout(self)
-        outside.setContentsMargins(16, 16, 16, 16)
-        outside.setSpacing(12)
-        outside.addWidget(self._intro)
-        outside.addWidget(self.table, 1)
-        outside.addLayout(buttons)
+        close = QPushButton("Close")
+        close.clicked.connect(self.close)
+        fill(self, (self._intro, self.table, self.chosen), (self.reveal_button, self.copy_button, close))
         self._selected()
         self.resize(760, 440)
 
@@ -161,6 +158,8 @@ class FailureList(QDialog):
             f"{found} Each is tried again when it changes." if failures else "Every file could be read."
         )
         self.copy_button.setEnabled(bool(failures))
+        if failures:
+            self.table.selectRow(0)
         self._selected()
 
     def copy(self) -> None:
@@ -176,7 +175,10 @@ class FailureList(QDialog):
             reveal(self.model.failure(row).path)
 
     def _selected(self) -> None:
-        self.reveal_button.setEnabled(self.table.selectionModel().hasSelection())
+        rows = self.table.chosen_rows()
+        self.reveal_button.setEnabled(bool(rows))
+        failure = self.model.failure(rows[0]) if rows else None
+        self.chosen.setText(f"{display_name(failure.path)}: {display_name(failure.reason)}." if failure else "")
 
 
 class ProblemReport(QDialog):
@@ -190,13 +192,11 @@ class ProblemReport(QDialog):
             f"soundsearch {soundsearch.__version__}, Python {platform.python_version()}, Qt {qVersion()}, "
             f"{platform.platform()}\n\n{summary}\n\n{detail}"
         )
-        title = QLabel("Something went wrong")
-        title.setProperty("role", "query")
-        words = QLabel(
+        title = label("Something went wrong", role="title")
+        words = label(
             "This is a fault in soundsearch, not in your sounds. What was analysed is kept, and you can go on. "
             "If it happens again, copy the report and send it to us."
         )
-        words.setWordWrap(True)
         self.text = QPlainTextEdit(self.report)
         self.text.setReadOnly(True)
         self.text.setAccessibleName("Report")
@@ -206,15 +206,6 @@ class ProblemReport(QDialog):
         close.setProperty("role", "primary")
         close.setDefault(True)
         close.clicked.connect(self.close)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(copy)
-        buttons.addWidget(close)
-        outside = QVBoxLayout(self)
-        outside.setContentsMargins(16, 16, 16, 16)
-        outside.setSpacing(12)
-        outside.addWidget(title)
-        outside.addWidget(words)
-        outside.addWidget(self.text, 1)
-        outside.addLayout(buttons)
+        self.text.setMinimumHeight(120)
+        fill(self, (title, words, self.text), (copy, close))
         self.resize(600, 420)

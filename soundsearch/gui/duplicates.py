@@ -23,7 +23,7 @@ from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.duplicate_model import Column, DuplicateModel
 from soundsearch.gui.file_exchange import display_name, files_mime, reveal
 from soundsearch.gui.jobs import Job, JobEnd
-from soundsearch.gui.labels import label
+from soundsearch.gui.labels import UNDER_WORDS, label
 from soundsearch.gui.pages import Notice, NoticeBar
 from soundsearch.gui.row_table import RowTable
 from soundsearch.gui.theme import Theme
@@ -76,7 +76,7 @@ class DuplicatesPage(DialogPage):
         about_near = "In other formats, at other rates or levels, or a little cut. That takes longer."
         self.near.setAccessibleDescription(about_near)
         explained = label(about_near, tone="muted", role="small")
-        explained.setContentsMargins(24, 0, 0, 0)
+        explained.setContentsMargins(UNDER_WORDS, 0, 0, 0)
         self.table = RowTable(self.model, "Duplicates")
         self.table.setItemDelegate(GroupDelegate(self.model, theme, self.table))
         self.table.setMinimumHeight(160)
@@ -93,7 +93,7 @@ class DuplicatesPage(DialogPage):
         self.content.addWidget(label("Duplicates", role="title"))
         self.content.addWidget(self.summary)
         self.content.addSpacing(8)
-        self.content.addWidget(self.near)
+        self.content.addWidget(self.near, 0, Qt.AlignmentFlag.AlignLeft)
         self.content.addWidget(explained)
         self.content.addSpacing(8)
         self.content.addWidget(self.table, 100)
@@ -110,6 +110,7 @@ class DuplicatesPage(DialogPage):
         self.add_buttons(self.copy_button, self.reveal_button, self.close_button, self.find_button)
         for button in (self.copy_button, self.reveal_button, self.close_button):
             button.setAutoDefault(False)
+            button.setVisible(button is self.close_button)  # the others once there is something to choose
         self.show_working(False)
         self._fit()
 
@@ -117,7 +118,8 @@ class DuplicatesPage(DialogPage):
         """Show what was found; its clips come one by one."""
         self._is_known = True
         self.model.set_groups(groups)
-        self.table.setVisible(bool(groups))
+        for widget in (self.table, self.copy_button, self.reveal_button):
+            widget.setVisible(bool(groups))
         self._say()
 
     def put_clips(self, clips: tuple[Clip, ...]) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 from soundsearch.gui import menus
 from soundsearch.gui.draft import kind_of
 from soundsearch.gui.filters import KINDS
+from soundsearch.gui.labels import mark
 from soundsearch.gui.menus import Item
 from soundsearch.gui.theme import Theme
 
@@ -55,8 +56,8 @@ class FilterBar(QWidget):
         """Mark the filters that the query has."""
         self._active = frozenset(kind_of(part).removeprefix("-") for part in parts)
         for name, button in self.buttons.items():
-            self._mark(button, name in self._active)
-        self._mark(self.more, bool(self._active - set(self._direct()) - {"not", "phrase"}))
+            mark(button, "on", name in self._active)
+        mark(self.more, "on", bool(self._active - set(self._direct()) - {"not", "phrase"}))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show the buttons for which there is room."""
@@ -83,9 +84,3 @@ class FilterBar(QWidget):
         button.setText(words)
         button.setProperty("filter", "true")
         return button
-
-    def _mark(self, button: QToolButton, on: bool) -> None:
-        if button.property("on") != str(on).lower():
-            button.setProperty("on", str(on).lower())
-            button.style().unpolish(button)
-            button.style().polish(button)

@@ -190,7 +190,8 @@ class ChoiceEditor(Popover):
         found = [(value, title) for value, title in self._values.items() if words in title.casefold()]
         found.sort(key=lambda item: written(self._kind, item[0]) not in self._parts)  # those chosen stand first
         for value, title in found[:500]:
-            item = QListWidgetItem(display_name(title))
+            # What people named stays as they wrote it.
+            item = QListWidgetItem(title[0].upper() + title[1:] if self._kind.values else display_name(title))
             item.setData(VALUE, value)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable)
             is_chosen = written(self._kind, value) in self._parts

@@ -1,7 +1,9 @@
 """Plain labels that wrap, in the tones and sizes that the style sheet knows."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QWidget
+
+UNDER_WORDS = 28  # pixels from the left to the words of a box to tick, where its explanation stands
 
 
 def label(words: str = "", *, tone: str = "", role: str = "") -> QLabel:
@@ -20,3 +22,12 @@ def label(words: str = "", *, tone: str = "", role: str = "") -> QLabel:
     if role:
         made.setProperty("role", role)
     return made
+
+
+def mark(widget: QWidget, name: str, value: str | bool) -> None:
+    """Change a property that the style sheet looks at."""
+    words = str(value).lower() if isinstance(value, bool) else value
+    if widget.property(name) != words:
+        widget.setProperty(name, words)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)

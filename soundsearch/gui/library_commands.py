@@ -89,7 +89,7 @@ class LibraryCommands(QObject):
     def show_columns(self) -> None:
         """The columns of the list, to be arranged by keys."""
         if self._window.findChild(ColumnEditor) is None:
-            ColumnEditor(self._center.results.header, self._window).show()
+            ColumnEditor(self._center.results.header, self._theme, self._window).show()
 
     def choose_theme(self, name: str) -> None:
         """Change to "system", "dark" or "light", now and from now on."""

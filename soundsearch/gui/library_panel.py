@@ -2,8 +2,8 @@
 
 from pathlib import PurePath
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal, SignalInstance
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QSize, Signal, SignalInstance
+from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from soundsearch.catalogue.query import parse_parts
 from soundsearch.errors import QueryError
@@ -75,8 +75,8 @@ class LibraryPanel(QFrame):
         self._more.setCheckable(False)
         self._more.clicked.connect(self._show_all_tags)
         self.tags.section.rows.addWidget(self._more)
-        self._failed = self._note(self.failures_requested)
-        self._missing = self._note(self.missing_requested)
+        self._failed = self._note("warning", self.failures_requested)
+        self._missing = self._note("search", self.missing_requested)
         self._lay_out()
         self.setMinimumWidth(160)
         self.show_tags(())
@@ -94,9 +94,9 @@ class LibraryPanel(QFrame):
         for root in status.roots:
             self._show_root(rows[root.path], root, names[root.path])
         self.folders.fill(rows)
-        self._failed.setText(f"{wording.count(status.failed, 'file')} cannot be read")
+        self._failed.show_line(f"{wording.count(status.failed, 'file')} cannot be read", token="warn", faded=True)
         self._failed.setVisible(status.failed > 0)
-        self._missing.setText(f"{wording.count(status.missing, 'clip')} missing")
+        self._missing.show_line(f"{wording.count(status.missing, 'clip')} missing", faded=True)
         self._missing.setVisible(status.missing > 0)
         self._mark()
 
@@ -210,17 +210,16 @@ class LibraryPanel(QFrame):
         outside.setContentsMargins(0, 0, 0, 8)
         outside.setSpacing(0)
         outside.addWidget(scrolling(content), 1)
-        notes = QHBoxLayout()
-        notes.setContentsMargins(6, 4, 8, 0)
-        column = QVBoxLayout()
+        notes = QVBoxLayout()
+        notes.setContentsMargins(4, 4, 4, 0)
+        notes.setSpacing(0)
         for note in (self._missing, self._failed):
-            column.addWidget(note, 0, Qt.AlignmentFlag.AlignLeft)
-        notes.addLayout(column)
+            notes.addWidget(note)
         outside.addLayout(notes)
 
-    def _note(self, signal: SignalInstance) -> QPushButton:
-        note = QPushButton()
-        note.setProperty("role", "note")
+    def _note(self, icon: str, signal: SignalInstance) -> PanelRow:
+        note = PanelRow(self._theme, icon)
+        note.setCheckable(False)
         note.clicked.connect(signal)
         note.hide()
         return note
@@ -237,8 +236,6 @@ class LibraryPanel(QFrame):
         self.scan_button.setIcon(self._theme.icon("refresh", "muted", 16))
         for button in (self.collect_button, self.save_button):
             button.setIcon(self._theme.icon("like", "muted", 16))
-        self._failed.setIcon(self._theme.icon("warning", "warn", 16))
-        self._missing.setIcon(self._theme.icon("search", "muted", 16))
 
 
 class Lines:

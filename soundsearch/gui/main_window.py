@@ -97,7 +97,7 @@ class MainWindow(QMainWindow):
         )
         self.recording = Recording(self.center.recording, preferences.recordings, self)
         self.dialogs = WindowDialogs(
-            bridge, audition, self.center, self.player, self.listening, self.library_commands, preferences, self
+            bridge, audition, self.center, self.player, self.listening, self.library_commands, preferences, theme, self
         )
         self._drops = DropTarget(self, bridge, self.center, self.first_run, self.notices, self.status_line)
         self._connect()

@@ -14,6 +14,7 @@ Colors = npt.NDArray[np.uint32]  # 0xAARRGGBB, opaque
 MARGIN = 0.92  # of the smaller side, for the whole map
 MAX_ZOOM = 400.0
 RIM = 24  # device pixels
+SMOOTH_UP_TO = 4_000  # points with soft rims: where they are smaller and a crowd, nobody sees it
 # Up to how many points on screen each has which radius: small in a crowd, in a small library easy to hit
 AT_REST = ((400, 4.0), (4_000, 2.5), (40_000, 1.5), (math.inf, 1.0))
 
@@ -120,8 +121,26 @@ def _stamp(pixels: Colors, at: npt.NDArray[np.intp], colors: Colors, reach: floa
     whole = int(np.ceil(reach))
     for dy in range(-whole, whole + 1):
         for dx in range(-whole, whole + 1):
-            if dx * dx + dy * dy <= reach * reach + 0.5:
-                pixels[at + (dy * stride + dx)] = colors
+            covered = _covered(reach, dx, dy, smooth=len(at) <= SMOOTH_UP_TO)
+            if covered:
+                place = at + (dy * stride + dx)
+                pixels[place] = colors if covered == 1 else mixed(pixels[place], colors, covered)
+
+
+def _covered(reach: float, dx: int, dy: int, *, smooth: bool) -> float:
+    """How much of a pixel a disc covers."""
+    if not smooth:
+        return float(dx * dx + dy * dy <= reach * reach + 0.5)
+    return min(1.0, max(0.0, reach + 0.5 - math.hypot(dx, dy)))
+
+
+def mixed(colors: Colors, others: Colors | np.uint32, share: float) -> Colors:
+    """Colours with a share of others in them."""
+    found = np.full(len(colors), 0xFF000000, np.uint32)
+    for shift in (16, 8, 0):
+        own, other = (colors >> shift) & 0xFF, (others >> shift) & 0xFF
+        found |= np.rint(own * (1 - share) + other * share).astype(np.uint32) << shift
+    return found
 
 
 def nearest(screen: FloatArray, point: QPointF, within: float) -> int | None:

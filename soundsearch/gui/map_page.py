@@ -209,7 +209,7 @@ class MapPage(QWidget):
             return colors, np.empty(0, np.int64)
         credible = self._hits.clip_ids[self._hits.strength >= Strength.FAIR]
         rows = map_canvas.rows_of(credible, self._map.clip_ids)
-        faded = _mixed(colors, np.uint32(self._theme.tokens.color("base").rgb()), 0.75)
+        faded = map_canvas.mixed(colors, np.uint32(self._theme.tokens.color("base").rgb()), 0.75)
         faded[rows] = colors[rows]
         return faded, rows[::-1].astype(np.int64)
 
@@ -260,12 +260,3 @@ class MapPage(QWidget):
         for button, icon in ((self.lasso, "lasso"), (self.listen, "volume"), (self.whole, "fit")):
             button.setIcon(self._theme.icon(icon))
         self._recolor()
-
-
-def _mixed(colors: Colors, ground: np.uint32, share: float) -> Colors:
-    """Colours with a share of the ground in them."""
-    mixed = np.full(len(colors), 0xFF000000, np.uint32)
-    for shift in (16, 8, 0):
-        own, other = (colors >> shift) & 0xFF, (int(ground) >> shift) & 0xFF
-        mixed |= np.rint(own * (1 - share) + other * share).astype(np.uint32) << shift
-    return mixed

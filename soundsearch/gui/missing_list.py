@@ -7,16 +7,15 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import (
     QDialog,
-    QHBoxLayout,
     QHeaderView,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from soundsearch.gui import wording
 from soundsearch.gui.bridge import EngineBridge
 from soundsearch.gui.choosing import choose_file, nearest_folder
+from soundsearch.gui.dialog_page import fill
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.labels import label
 from soundsearch.gui.notices import Notices
@@ -82,17 +81,10 @@ class MissingList(QDialog):
         self.forget_button = QPushButton("Forget")
         self.forget_button.setToolTip("Forget the selected clips, with what was said of them. No file is touched.")
         self.forget_button.clicked.connect(self._forget)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        for button in (self.forget_button, self.locate_button):
-            button.setAutoDefault(False)
-            buttons.addWidget(button)
-        outside = QVBoxLayout(self)
-        outside.setContentsMargins(16, 16, 16, 16)
-        outside.setSpacing(12)
-        outside.addWidget(self._intro)
-        outside.addWidget(self.table, 1)
-        outside.addLayout(buttons)
+        close = QPushButton("Close")
+        close.clicked.connect(self.close)
+        self.table.setMinimumHeight(120)
+        fill(self, (self._intro, self.table), (self.forget_button, self.locate_button, close))
         self.table.selectionModel().selectionChanged.connect(self._selected)
         bridge.missing_known.connect(self._show_clips)
         bridge.forgotten.connect(lambda _: bridge.list_missing())

@@ -263,14 +263,17 @@ class SuggestionRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        flow = FlowLayout(self)
-        flow.setContentsMargins(46, 0, 46, 8)  # under the query box
+        flow = self._flow = FlowLayout(self)
         for words in SUGGESTIONS:
             chip = QPushButton(words)
             chip.setProperty("role", "chip")
             chip.setAccessibleName(f"Search for {words}")
             chip.clicked.connect(lambda _=False, words=words: self.chosen.emit(words))
             flow.addWidget(chip)
+
+    def set_inset(self, left: int) -> None:
+        """Begin so far from the left."""
+        self._flow.setContentsMargins(left, 0, 12, 8)
 
 
 def _label(text: str, tone: str = "", role: str = "") -> QLabel:

@@ -194,4 +194,4 @@ class Section(QWidget):
         self.heading.setAccessibleName(f"{what} {self.heading.text().lower()}")
         self.heading.setToolTip(f"{what} {self.heading.text().lower()}")
         icon = "chevron-down" if self.is_open else "chevron-right"
-        self.heading.setIcon(self._theme.icon(icon, "muted", 12))
+        self.heading.setIcon(self._theme.icon(icon, "muted", 12, checked="muted"))

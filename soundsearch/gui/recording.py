@@ -92,6 +92,7 @@ class RecordingStrip(QFrame):
         shown.addWidget(self.words, 1)
         shown.addWidget(self.meter, 1)
         shown.addWidget(self.clock)
+        buttons.addStretch(1)
         for button in (self.stop, self.again, self.discard):
             buttons.addWidget(button)
         self._lines = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)

@@ -15,6 +15,7 @@ from soundsearch.gui.chips import ChipRow
 from soundsearch.gui.draft import SHOWN_HISTORY, Draft, History, Sound, lift
 from soundsearch.gui.filter_bar import FilterBar
 from soundsearch.gui.filters import Vocabulary
+from soundsearch.gui.labels import mark
 from soundsearch.gui.menus import Item
 from soundsearch.gui.query_line import QueryLine
 from soundsearch.gui.suggestions import Suggester
@@ -24,6 +25,7 @@ DEBOUNCE_MS = 150
 SETTLE_MS = 1_500  # a query left alone for so long is one to come back to
 BUTTONS_BELOW = 420  # width in pixels
 MAX_EXAMPLES = 16  # more sounds in one query mean nothing, and chips would fill the window
+MARGIN = 8
 MAX_TITLE = 80  # characters of a query in the list of those before
 
 
@@ -53,37 +55,36 @@ class SearchBar(QWidget):
         self._chipped = Draft()  # all of the query but the words in the box
         self._history = History()
         self._filling = False
+        self._icons: dict[QToolButton, str] = {}
         self._debounce = QTimer(self, singleShot=True, interval=DEBOUNCE_MS)
         self._debounce.timeout.connect(lambda: self.search_now(is_typing=True))
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self.remember)
 
-        self.library_button = self._button("Library (Ctrl+B)", "Show or hide the library")
+        self.library_button = self._button("Library (Ctrl+B)", "Show or hide the library", "library")
         self.library_button.setCheckable(True)
         self.library_button.clicked.connect(self.library_requested)
-        self.details_button = self._button("Details (Ctrl+I)", "Show or hide the details")
+        self.details_button = self._button("Details (Ctrl+I)", "Show or hide the details", "details")
         self.details_button.setCheckable(True)
         self.details_button.clicked.connect(self.details_requested)
-        self.menu_button = self._button("Menu (Alt+M)", "Menu")
+        self.menu_button = self._button("Menu (Alt+M)", "Menu", "menu")
         self.menu_button.clicked.connect(self.menu_requested)
-        self.map_button = self._button("Map or list (Ctrl+M)", "Show the map")
+        self.map_button = self._button("Map or list (Ctrl+M)", "Show the map", "map")
         self.map_button.setCheckable(True)
         self.map_button.clicked.connect(self.map_requested)
-        self.history_button = self._button("Queries of before (Alt+Down)", "Queries of before")
+        self.history_button = self._button("Queries of before (Alt+Down)", "Queries of before", "search")
         self.history_button.clicked.connect(self.open_history)
-        self.record_button = self._button("Record a sound (R)", "Record a sound from the microphone")
+        self.record_button = self._button("Record a sound (R)", "Record a sound from the microphone", "microphone")
         self.record_button.clicked.connect(self.record_requested)
         self.box = QueryLine(theme)
-        self.box.setPlaceholderText("Describe a sound, or drop one here")
         self.box.setAccessibleName("Search")
         self.box.setAccessibleDescription("Describe a sound. Down goes to the results, Tab takes a suggestion.")
         self.box.setAcceptDrops(False)  # the window takes drops: files are sounds here, not text
         self.box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.box.textChanged.connect(self._typed)
         self.box.installEventFilter(self)
-        self.clear_button = self._button("Clear the query", "Clear the query")
+        self.clear_button = self._button("Clear the query", "Clear the query", "close")
         self.clear_button.clicked.connect(self.clear)
-
         self.field = QFrame()
         self.field.setObjectName("field")
         words = QHBoxLayout()
@@ -119,7 +120,7 @@ class SearchBar(QWidget):
         self.filters = FilterBar(theme)
         self.filters.opened.connect(editing.edit_kind)
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(8, 8, 8, 4)
+        self._grid.setContentsMargins(MARGIN, MARGIN, MARGIN, 4)
         self._grid.setSpacing(4)
         self._grid.setColumnStretch(1, 1)
         self._is_narrow: bool | None = None
@@ -156,6 +157,11 @@ class SearchBar(QWidget):
                 self._grid.addWidget(widget, row, column, Qt.AlignmentFlag.AlignTop)
             else:
                 self._grid.addWidget(widget, row, column, 1, span)
+
+    @property
+    def inset(self) -> int:
+        """How far from the left the query stands."""
+        return MARGIN if self._is_narrow else MARGIN + self.library_button.width() + self._grid.spacing()
 
     @property
     def draft(self) -> Draft:
@@ -253,13 +259,13 @@ class SearchBar(QWidget):
 
     def set_dropping(self, dropping: bool) -> None:
         """Show that a drop here would join the query."""
-        self._mark(self.field, "dropping", dropping)
+        mark(self.field, "dropping", dropping)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keys of the box that leave it, and its focus, which the field shows."""
         if watched is self.box:
             if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
-                self._mark(self.field, "focused", event.type() == QEvent.Type.FocusIn)
+                mark(self.field, "focused", event.type() == QEvent.Type.FocusIn)
                 assert isinstance(event, QFocusEvent)
                 passing = (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
                 if event.type() == QEvent.Type.FocusOut and event.reason() not in passing:
@@ -380,24 +386,15 @@ class SearchBar(QWidget):
         if self._debounce.isActive():
             self.search_now()
 
-    def _button(self, tip: str, name: str) -> QToolButton:
+    def _button(self, tip: str, name: str, icon: str) -> QToolButton:
         button = QToolButton()
         button.setToolTip(tip)
         button.setAccessibleName(name)
         button.setIconSize(QSize(20, 20))
         button.setFixedSize(34, 34)
+        self._icons[button] = icon
         return button
 
     def _dress(self) -> None:
-        self.library_button.setIcon(self._theme.icon("library", "muted"))
-        self.map_button.setIcon(self._theme.icon("map", "muted"))
-        self.details_button.setIcon(self._theme.icon("details", "muted"))
-        self.menu_button.setIcon(self._theme.icon("menu", "muted"))
-        self.clear_button.setIcon(self._theme.icon("close", "muted"))
-        self.history_button.setIcon(self._theme.icon("search", "muted"))
-        self.record_button.setIcon(self._theme.icon("microphone", "muted"))
-
-    def _mark(self, widget: QWidget, name: str, value: bool) -> None:
-        widget.setProperty(name, "true" if value else "false")
-        widget.style().unpolish(widget)
-        widget.style().polish(widget)
+        for button, icon in self._icons.items():
+            button.setIcon(self._theme.icon(icon, "muted"))

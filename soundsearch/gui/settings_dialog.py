@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QHBoxLayout, QLineE
 from soundsearch.gui import menus
 from soundsearch.gui.audition import Audition
 from soundsearch.gui.dialog_page import DialogPage
+from soundsearch.gui.elided_label import ElidedBox
 from soundsearch.gui.file_exchange import display_name, reveal
-from soundsearch.gui.labels import label
+from soundsearch.gui.labels import UNDER_WORDS, label
 from soundsearch.gui.preferences import Preferences
 from soundsearch.settings import CHOICES
 
@@ -21,7 +22,7 @@ DEVICES = {
     "mps": "Graphics card (Apple)",
 }
 LONGEST_LINE = 40
-SYSTEM_OUTPUT = "The system's sound output"
+SYSTEM_OUTPUT = "The system's own"
 
 
 class SettingsDialog(QDialog):
@@ -116,14 +117,14 @@ class SettingsDialog(QDialog):
         box = QCheckBox(words)
         box.setChecked(on)
         box.toggled.connect(tell)
-        self._column.addWidget(box)
-        self._explain(box, sentence, indent=24)
+        self._column.addWidget(box, 0, Qt.AlignmentFlag.AlignLeft)
+        self._explain(box, sentence, indent=UNDER_WORDS)
         return box
 
     def _choice(
         self, words: str, options: dict[str, str], chosen: str, tell: Callable[[str], None], sentence: str = ""
     ) -> QComboBox:
-        box = QComboBox()
+        box = ElidedBox()
         box.setAccessibleName(words)
         for name, title in options.items():
             box.addItem(display_name(title), name)
@@ -163,7 +164,8 @@ class SettingsDialog(QDialog):
         show.setAccessibleName(f"{words}: show in file manager")
         show.clicked.connect(lambda: reveal(str(folder)))
         row = QHBoxLayout()
-        path = label(f"{words}\n{display_name(str(folder))}".replace("/", "/\N{ZERO WIDTH SPACE}"))
-        row.addWidget(path, 1)
-        row.addWidget(show, 0, Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(label(words), 1)
+        row.addWidget(show)
         self._column.addLayout(row)
+        # A break may stand after each separator: a path has no spaces to wrap at.
+        self._explain(show, display_name(str(folder)).replace("/", "/\N{ZERO WIDTH SPACE}"))

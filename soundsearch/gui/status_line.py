@@ -256,8 +256,9 @@ class JobStrip(QWidget):
         line = wording.progress(self._progress)
         if self._paused:
             line = "paused · " + " · ".join(line.split(" · ")[:1])
-        elif self._narrow and self._progress.total:
-            line = f"{self._progress.done / self._progress.total:.0%} · {line}"
+        elif self._narrow:  # the rate says least
+            parts = line.split(" · ")
+            line = " · ".join(parts if len(parts) < 3 else [parts[0], parts[-1]])
         self.text.setText(line[0].upper() + line[1:])
         self.text.setToolTip(line + (f"\n{self._progress.detail}" if self._progress.detail else ""))
         total = self._progress.total

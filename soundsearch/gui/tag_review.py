@@ -22,14 +22,15 @@ from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.file_exchange import display_name
 from soundsearch.gui.flow_layout import flowing
 from soundsearch.gui.folder_tree import BoxDelegate
-from soundsearch.gui.labels import label
+from soundsearch.gui.labels import UNDER_WORDS, label
+from soundsearch.gui.line_ends import LineEnds, show_line
 from soundsearch.gui.shortcuts import bind_in
 from soundsearch.gui.tag_model import Column, ReviewModel
 from soundsearch.gui.theme import Theme
 from soundsearch.records import TagProposals
 
 SIDE_BY_SIDE_FROM = 620  # width in pixels
-WIDTHS = {Column.ACCEPT: (36, 32), Column.TAG: (150, 88), Column.SCORE: (96, 56)}  # beside, below one another
+WIDTHS = {Column.ACCEPT: (36, 28), Column.TAG: (150, 88), Column.SCORE: (96, 60)}  # beside, below one another
 LEAST_LABELS_PX = 96
 LABELS_ABOVE = 3  # rows of the list of labels where it stands above the clips
 QWIDGETSIZE_MAX = 16_777_215
@@ -64,6 +65,7 @@ class ReviewPage(DialogPage):
         self.summary = label("", tone="muted")
         self.label_list = QListWidget()
         self.label_list.setProperty("framed", "true")
+        self.label_list.setItemDelegate(LineEnds(theme, self.label_list))
         self.label_list.setAccessibleName("Proposed tags")
         self.label_list.currentRowChanged.connect(self._show_label)
         self.bar = QSlider(Qt.Orientation.Horizontal)
@@ -85,6 +87,7 @@ class ReviewPage(DialogPage):
         self.table.verticalHeader().setDefaultSectionSize(theme.px(13) + 15)
         self.table.setAccessibleName("Proposals")
         header = self.table.horizontalHeader()
+        header.setHighlightSections(False)
         header.setToolTip("A click sorts, as does O for the next column")
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(Column.CLIP, QHeaderView.ResizeMode.Stretch)
@@ -149,8 +152,10 @@ class ReviewPage(DialogPage):
             tone="muted",
             role="small",
         )
+        self._about_files.setContentsMargins(UNDER_WORDS, 0, 0, 0)
         for widget in (self.into_files, self._about_files, self.keep_originals):
-            self.content.addWidget(widget)
+            side = Qt.AlignmentFlag.AlignLeft if isinstance(widget, QCheckBox) else Qt.AlignmentFlag(0)
+            self.content.addWidget(widget, 0, side)
             widget.setVisible(widget is self.into_files)
         self.into_files.toggled.connect(self._about_files.setVisible)
         self.into_files.toggled.connect(self.keep_originals.setVisible)
@@ -257,7 +262,7 @@ class ReviewPage(DialogPage):
         taken = sum(n for _, n, _ in counts)
         rows = [(ALL, taken, sum(n for _, _, n in counts)), *counts]
         for position, (name, accepted, proposed) in enumerate(rows[: self.label_list.count()]):
-            self.label_list.item(position).setText(f"{display_name(name)}   {accepted:,} of {proposed:,}")
+            show_line(self.label_list.item(position), display_name(name), f"{accepted:,} of {proposed:,}")
         tags, clips = wording.count(taken, "tag"), wording.count(self.model.tagged_clips, "clip")
         self.count.setText(f"{tags} for {clips} would be stored. Yours, and those of folders, stay as they are.")
         self.store.setText("Store and write tags" if self.into_files.isChecked() else "Store tags")

@@ -148,7 +148,7 @@ QToolButton[filter="true"]:hover {{ color: {text}; }}
 #popover {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; }}
 #suggestions {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; }}
 #popover QListWidget {{ background: transparent; border: none; selection-background-color: {accent_soft}; }}
-#popover QListWidget::item {{ padding: 3px 8px; color: {text}; }}
+#popover QListWidget::item {{ padding: 3px 2px; color: {text}; }}
 QListWidget::indicator {{ width: 12px; height: 12px; border: 2px solid {muted}; border-radius: 4px;
     background: {raised}; }}
 QListWidget::indicator:checked {{ background: {accent}; border-color: {accent}; image: url("{tick}"); }}
@@ -185,12 +185,12 @@ QListWidget {{ background: {raised}; border: 2px solid {line}; border-radius: 4p
 QListWidget:focus {{ border-color: {accent}; }}
 QListWidget::item {{ padding: 4px 6px; }}
 QListWidget::item:selected {{ background: {accent_soft}; color: {text}; }}
-QCheckBox {{ border: 2px solid transparent; border-radius: 4px; padding: 2px 4px 2px 0; spacing: 8px; }}
+QCheckBox {{ border: 2px solid transparent; border-radius: 4px; padding: 2px 6px 2px 2px; spacing: 8px; }}
 QCheckBox:focus {{ border-color: {accent}; }}
 QCheckBox::indicator {{ width: 12px; height: 12px; border: 2px solid {muted}; border-radius: 3px;
     background: {raised}; }}
 QCheckBox::indicator:checked {{ border-color: {accent}; background: {accent}; image: url("{tick}"); }}
-QRadioButton {{ border: 2px solid transparent; border-radius: 4px; padding: 1px 4px 1px 0; spacing: 8px; }}
+QRadioButton {{ border: 2px solid transparent; border-radius: 4px; padding: 1px 6px 1px 2px; spacing: 10px; }}
 QRadioButton:focus {{ border-color: {accent}; }}
 QRadioButton::indicator {{ width: 10px; height: 10px; border: 2px solid {muted}; border-radius: 7px;
     background: {raised}; }}
@@ -203,7 +203,9 @@ QTableCornerButton::section {{ background: {base}; border: none; }}
 
 QMenu {{ background: {raised}; border: 1px solid {line}; padding: 4px 0; }}
 QMenu::item {{ padding: 6px 24px 6px 12px; background: transparent; }}
-QMenu::icon {{ padding-left: 8px; }}
+QMenu::icon {{ left: 10px; }}
+QMenu::indicator {{ width: 12px; height: 12px; left: 10px; }}
+QMenu::indicator:checked {{ image: url("{check}"); }}
 QMenu::item:selected {{ background: {accent_soft}; }}
 QMenu::item:disabled {{ color: {muted}; }}
 QMenu::separator {{ height: 1px; background: {line}; margin: 4px 0; }}
@@ -219,7 +221,7 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QSplitter::handle {{ background: {base}; }}
 QSplitter::handle:horizontal {{ width: 1px; }}
 
-QSlider {{ border: 2px solid transparent; border-radius: 4px; }}
+QSlider {{ border: 2px solid transparent; border-radius: 4px; padding: 0 4px; }}
 QSlider:focus {{ border-color: {accent}; }}
 QSlider::groove:horizontal {{ height: 3px; background: {line}; border-radius: 1px; }}
 QSlider::sub-page:horizontal {{ background: {muted}; border-radius: 1px; }}
@@ -288,10 +290,10 @@ class Theme(QObject):
         """The colour of a colour label."""
         return QColor(LABELS[name][0 if self.tokens.is_dark else 1])
 
-    def icon(self, name: str, token: str = "text", size: int = 20) -> QIcon:
-        """An icon of `resources/icons` in the colour of a token, accented when checked, faded when disabled."""
+    def icon(self, name: str, token: str = "text", size: int = 20, checked: str = "accent") -> QIcon:
+        """An icon of `resources/icons` in the colour of a token, in another when checked, faded when disabled."""
         tokens = self.tokens
-        return _icon(name, getattr(tokens, token), tokens.accent, tokens.line, size)
+        return _icon(name, getattr(tokens, token), getattr(tokens, checked), tokens.line, size)
 
     def pixmap(self, name: str, token: str, size: int, ratio: float) -> QPixmap:
         """An icon for painting by hand, `size` logical pixels wide on a screen with `ratio` pixels to each."""
@@ -315,6 +317,7 @@ class Theme(QObject):
                 **colors,
                 tick=_drawn("tick", self.tokens),
                 arrow=_drawn("arrow", self.tokens),
+                check=_drawn("check", self.tokens),
                 small=self.px(11),
                 body=self.px(13),
                 query=self.px(15),

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QProgressBar, QPushButton, QWidget
 from soundsearch.gui import wording
 from soundsearch.gui.dialog_page import DialogPage
 from soundsearch.gui.file_exchange import display_name
-from soundsearch.gui.labels import label
+from soundsearch.gui.labels import label, mark
 from soundsearch.gui.theme import Theme
 from soundsearch.gui.training_curve import GainBars, Point, TrainingCurve
 from soundsearch.records import Progress, TrainingOutcome
@@ -111,6 +111,7 @@ class ResultPage(DialogPage):
         self.report = QPushButton("Open the report")
         self.report.setProperty("role", "quiet")
         self.report.clicked.connect(lambda: self.report_requested.emit(self._report))
+        self.keep_readable()
         self.content.setSpacing(8)
         self.content.addWidget(self.title)
         self.content.addWidget(self.reason)
@@ -137,8 +138,8 @@ class ResultPage(DialogPage):
         self.gain.setText(gain_in_words(outcome.gain))
         self.forgotten.setText(forgotten_in_words(outcome.control_before, outcome.control_after))
         self.use.setText("Use it now" if helped else "Use it anyway")
-        _set(self.use, "role", "primary" if helped else "")
-        _set(self.keep, "role", "" if helped else "primary")
+        mark(self.use, "role", "primary" if helped else "")
+        mark(self.keep, "role", "" if helped else "primary")
         self.delete.setText("Delete")
         self.report.setVisible(bool(outcome.report))
         (self.use if helped else self.keep).setFocus()
@@ -175,10 +176,3 @@ def forgotten_in_words(before: float, after: float) -> str:
     if before - after > LITTLE:
         return f"It forgot some: {shares[0].lower()}{shares[1:]}"
     return f"Nothing to speak of was forgotten: {shares[0].lower()}{shares[1:]}"
-
-
-def _set(widget: QWidget, name: str, value: str) -> None:
-    """Change what the style sheet looks at."""
-    widget.setProperty(name, value)
-    widget.style().unpolish(widget)
-    widget.style().polish(widget)

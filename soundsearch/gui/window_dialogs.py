@@ -12,6 +12,7 @@ from soundsearch.gui.player_bar import PlayerBar
 from soundsearch.gui.power import PowerWatch
 from soundsearch.gui.preferences import Preferences
 from soundsearch.gui.settings_dialog import SettingsDialog
+from soundsearch.gui.theme import Theme
 from soundsearch.gui.tour import Hint, Tour
 
 
@@ -33,12 +34,13 @@ class WindowDialogs(QObject):
         listening: Listening,
         library: LibraryCommands,
         preferences: Preferences,
+        theme: Theme,
         window: QMainWindow,
     ) -> None:
         super().__init__(window)
         self._bridge, self._audition, self._center, self._player = bridge, audition, center, player
         self._listening, self._library = listening, library
-        self._preferences, self._window = preferences, window
+        self._preferences, self._theme, self._window = preferences, theme, window
         self.power = PowerWatch(bridge, preferences, self)
         self._was_first_run = False
         self.is_quiet = False  # begin nothing by itself, as for a picture
@@ -91,7 +93,7 @@ class WindowDialogs(QObject):
         from soundsearch.gui.about import About  # brings the readers of package metadata, which the start need not
 
         if self._window.findChild(About) is None:
-            About(self._window).show()
+            About(self._theme, self._window).show()
 
     def _listen_to_parts(self, on: bool) -> None:
         self._preferences.change(moments=on)

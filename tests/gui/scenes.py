@@ -155,6 +155,7 @@ def query(stage: Stage) -> None:
         stage.shoot("recording", window)
         strip.show_trouble(QUIET)
         stage.shoot("recording-silent", window)
+        bar.box.setFocus()
         strip.hide()
         stage.ask(window, Draft("a unicorn"), None)
         stage.shoot("nothing-found", window)

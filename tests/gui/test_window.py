@@ -492,7 +492,7 @@ def test_an_engine_lost_for_good_is_a_page(qtbot: Any, open_window: Open, engine
     engine.dead = True
     engine.lose()
     qtbot.waitUntil(lambda: window.center.page.isVisible())
-    assert window.center.page.title.text() == "The search engine stopped."
+    assert window.center.page.title.text() == "The search engine stopped"
     assert not window.center.notices.holds("lost")  # which says that it was started again
 
 
