@@ -79,6 +79,16 @@ def test_points_are_where_they_are_drawn() -> None:
         assert image.pixel(at) == color
 
 
+def test_few_points_have_soft_rims_and_many_are_drawn_fast() -> None:
+    random = np.random.default_rng(7)
+    camera = Camera(QSizeF(600, 600))
+    for n_points, soft in ((50, True), (5_000, False)):
+        screen = camera.to_screen(random.uniform(-1, 1, (n_points, 2)).astype(np.float32))
+        image = map_canvas.paint(screen, np.full(n_points, 0xFFFFFFFF, np.uint32), np.array([], int), camera, 1, 0)
+        shades = np.unique(np.frombuffer(image.constBits(), np.uint32) & 0xFF)
+        assert (len(shades) > 2) == soft
+
+
 def test_a_click_chooses_and_the_list_follows(window: MainWindow, qtbot: QtBot) -> None:
     view, results = window.center.map.view, window.center.results
     at = view._at(3).toPoint()

@@ -290,6 +290,8 @@ def test_a_scan_shows_progress_and_can_be_paused_and_stopped(qtbot: Any, open_wi
     strip = window.status_line.findChild(JobStrip)
     assert strip is not None
     qtbot.waitUntil(lambda: strip.text.text() == "Analysing 10 of 40 · 5.0/s · a few seconds left")
+    window.resize(320, 600)
+    qtbot.waitUntil(lambda: strip.text.text() == "Analysing 10 of 40 · a few seconds left")
     qtbot.mouseClick(strip.pause_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: strip.text.text() == "Paused · analysing 10 of 40")
     assert engine.asked(m.PauseJob) == [m.PauseJob(job.id)]
@@ -439,6 +441,10 @@ def test_nothing_found_says_what_to_do(qtbot: Any, open_window: Open, engine: Fa
     qtbot.mouseClick(page.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.center.model.rowCount() == 40)
     assert window.center.results.isVisible()
+    window.center.results.setFocus()
+    window.center.search_bar.set_draft(Draft("zzz"))
+    qtbot.waitUntil(page.isVisible)
+    assert window.center.search_bar.box.hasFocus()  # the list took the keyboard along
 
 
 def test_a_query_that_cannot_be_understood_keeps_the_results(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
@@ -518,6 +524,9 @@ def test_unreadable_files_are_listed_with_reasons(qtbot: Any, open_window: Open,
     assert listed is not None
     qtbot.waitUntil(lambda: listed.model.rowCount() == 2)
     assert listed.model.data(listed.model.index(0, 1)) == "it is empty"
+    assert listed.chosen.text() == "/sounds/bad\N{REPLACEMENT CHARACTER}.wav: it is empty."
+    qtbot.keyClick(listed.table, Qt.Key.Key_Down)
+    assert listed.chosen.text() == "/sounds/b.wav: it was cut off."
     qtbot.mouseClick(listed.copy_button, Qt.MouseButton.LeftButton)
     assert (
         QGuiApplication.clipboard().text()
