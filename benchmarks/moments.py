@@ -29,7 +29,7 @@ import numpy as np
 from soundsearch.audio.analysis import analyse
 from soundsearch.audio.decode import decode, mono, resample
 from soundsearch.audio.features import features
-from soundsearch.audio.windows import window_length_s, window_starts_s
+from soundsearch.audio.windows import in_noise, window_length_s, window_starts_s
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.hybrid import Heard, hear
@@ -41,6 +41,7 @@ from soundsearch.records import FloatArray, IntArray
 from soundsearch.settings import resource
 
 NEAR_S = 2.5
+NOTHING = np.zeros((0, 384), np.float32)  # no rows of the starter's dimension
 FADE_S = 0.5  # between the clips of a bed
 BED_LUFS = -30.0
 BEDS = (("rain",), ("crackling fire",), ("sea waves",), ("helicopter",), ("wind",), ("storm", "boat", "city", "waves"))
@@ -121,9 +122,11 @@ def measure(
     heard_beds = [hear_recording(ear, bed, cache) for bed in beds]
     seconds = (time.monotonic() - begun) / len(beds)
     lone = ear.hear(clips)
+    noisy = ear.hear([in_noise(clip.astype(np.float32), ear.front_end) for clip in clips])
     texts = ear.encoder.embed_texts([row["caption"] for row in chosen])
     places = [int(draw.integers(0, len(beds[0]) - len(clip))) for clip in clips]
     middles = [(at + len(clip) / 2) / ear.rate for at, clip in zip(places, clips, strict=True)]
+    sounds = [asking(like=row, like_in_noise=other) for row, other in zip(lone, noisy, strict=True)]
     found = []
     for level in levels:
         recordings = []
@@ -134,8 +137,8 @@ def measure(
         with tempfile.TemporaryDirectory() as folder:
             library = Library(Path(folder), ear.bundle, recordings, heard_beds, lone)
             found += [
-                {"level": level, "query": kind, **library.ask(kind, texts if kind == "text" else lone, middles)}
-                for kind in ("text", "sound")
+                {"level": level, "query": kind, **library.ask(queries, middles)}
+                for kind, queries in (("text", [asking(text) for text in texts]), ("sound", sounds))
             ]
         print(f"{level:g} LU heard", file=sys.stderr)
     windows = len(heard_beds[0].starts)
@@ -237,6 +240,15 @@ def hide(ear: Ear, bed: np.ndarray, heard: Recording, event: np.ndarray, at: int
     return Recording(ear.hear([samples])[0], heard.starts, windows)
 
 
+def asking(
+    text: FloatArray | None = None, like: FloatArray | None = None, like_in_noise: FloatArray | None = None
+) -> tuple[Direction, Direction | None]:
+    """A query by its description or by a sound, and as it sounds in a recording: what is given has (dimension,)."""
+    texts, likes = (NOTHING if row is None else row[None] for row in (text, like))
+    direction = Direction(texts, texts[:0], likes, likes[:0])
+    return direction, None if like_in_noise is None else direction.with_likes(like_in_noise[None])
+
+
 @dataclass(frozen=True)
 class Answering:
     """The contents that may answer; clips and contents have the same ids here."""
@@ -289,7 +301,7 @@ class Library:
         self._moments.refresh()
         catalogue.close()
 
-    def ask(self, kind: str, queries: FloatArray, middles: list[float]) -> dict[str, int]:
+    def ask(self, queries: list[tuple[Direction, Direction | None]], middles: list[float]) -> dict[str, int]:
         """How many events are top hits as lone clips; whose recordings are; whose place is right; both."""
         counts = dict.fromkeys(("lone", "top", "near", "found"), 0)
         recordings = np.arange(1, self._count + 1)
@@ -297,9 +309,9 @@ class Library:
             own, bed = number + 1, self._count + 1 + number % self._beds
             lone = self._count + self._beds + 1 + number
             others = recordings[recordings != own]
-            if self._rank(kind, query, np.concatenate([others, [bed, lone]])).clip_ids[0] != lone:
+            if self._rank(*query, np.concatenate([others, [bed, lone]])).clip_ids[0] != lone:
                 continue
-            hits = self._rank(kind, query, recordings)
+            hits = self._rank(*query, recordings)
             place = int(np.flatnonzero(hits.clip_ids == own)[0])
             middle = float(hits.start_s[place] + hits.end_s[place]) / 2
             is_near = abs(middle - middles[number]) <= NEAR_S
@@ -309,13 +321,11 @@ class Library:
             counts["found"] += place == 0 and is_near
         return counts
 
-    def _rank(self, kind: str, query: FloatArray, ids: IntArray) -> Heard:
-        none, rows = np.zeros((0, len(query)), np.float32), query[None]
-        direction = Direction(rows, none, none, none) if kind == "text" else Direction(none, none, rows, none)
+    def _rank(self, direction: Direction, in_noise: Direction | None, ids: IntArray) -> Heard:
         yardstick, answering = Yardstick(direction, self._index), Answering(ids)
-        return with_moments(
-            hear(yardstick, self._index, answering, len(ids)), self._moments, yardstick, answering, len(ids)
-        )
+        measure = Yardstick(in_noise, self._index) if in_noise else None
+        whole = hear(yardstick, self._index, answering, len(ids))
+        return with_moments(whole, self._moments, yardstick, answering, len(ids), measure)
 
 
 def report(results: dict) -> None:

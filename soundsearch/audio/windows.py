@@ -1,9 +1,12 @@
-"""Windows of a long clip: which there are, and the model input of a run of them. Each is a function of its samples."""
+"""Windows of a long clip: which there are, the model input of a run of them, and what a sound is in noise as they are.
+
+Each is a function of its samples.
+"""
 
 import numpy as np
 
 from soundsearch.audio import decode
-from soundsearch.audio.features import MARGIN_S, Features, features
+from soundsearch.audio.features import MARGIN_S, QUIET_PEAK, Features, features
 from soundsearch.audio.mel import FrontEnd
 from soundsearch.records import FloatArray
 
@@ -11,13 +14,21 @@ from soundsearch.records import FloatArray
 # a length of their own to them, but none shorter than this. Measured in docs/moments.md.
 SHORT_WINDOW_S = 1.5
 ROUNDING_S = 0.01  # the last window ends with the clip, whose length in samples is rounded
+# A recording is never silent between its events, and a model hears that. Measured in docs/moments.md.
+NOISE_DB = -18.0  # against the sound in it
+NOISE_FROM_HZ = 50.0  # pink above, even below
 
 
 def window_length_s(front_end: FrontEnd) -> float:
     """How long windows of long clips are: as long as the model's own, but where it takes any length."""
-    takes_any = front_end.short == "pad" and front_end.min_samples < front_end.max_samples
     longest = front_end.max_samples / front_end.sample_rate
-    return min(max(SHORT_WINDOW_S, front_end.min_samples / front_end.sample_rate), longest) if takes_any else longest
+    shortest = min(max(SHORT_WINDOW_S, front_end.min_samples / front_end.sample_rate), longest)
+    return shortest if takes_any_length(front_end) else longest
+
+
+def takes_any_length(front_end: FrontEnd) -> bool:
+    """Whether a model hears short sounds as they are, not repeated."""
+    return front_end.short == "pad" and front_end.min_samples < front_end.max_samples
 
 
 def window_starts_s(duration_s: float, window_s: float) -> FloatArray:
@@ -26,6 +37,43 @@ def window_starts_s(duration_s: float, window_s: float) -> FloatArray:
     last = max(0.0, duration_s - window_s)
     starts = np.minimum(np.arange(int(np.ceil(last / hop_s - 1e-6)) + 1) * hop_s, last)
     result: FloatArray = starts.astype(np.float32)
+    return result
+
+
+def load_in_noise(path: str, front_end: FrontEnd, start_s: float | None, end_s: float | None) -> Features | None:
+    """The model input of a sound, or of the part of it between two times, as if it lay in a recording.
+
+    Returns:
+        None for silence, for what is longer than the model's own window, and for models that repeat what is short:
+        nothing was measured there.
+    Raises:
+        DecodeError: If nothing can be decoded.
+    """
+    if not takes_any_length(front_end):
+        return None
+    longest_s = front_end.max_samples / front_end.sample_rate
+    waveform = decode.decode(path, start_s, end_s, max_s=longest_s + MARGIN_S)
+    if waveform.duration_s > longest_s:
+        return None
+    samples = decode.resample(decode.mono(waveform), waveform.sample_rate, front_end.sample_rate)
+    return features(in_noise(samples, front_end), front_end) if np.abs(samples).max() > QUIET_PEAK else None
+
+
+def in_noise(samples: FloatArray, front_end: FrontEnd) -> FloatArray:
+    """Lay a sound into pink noise that lasts for a window at least: a function of the samples alone.
+
+    Args:
+        samples: Mono samples at the front end's rate, shape (n,).
+        front_end: Says how long windows are.
+    """
+    count = max(len(samples), round(window_length_s(front_end) * front_end.sample_rate))
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(count))
+    hz = np.fft.rfftfreq(count, 1 / front_end.sample_rate)
+    noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(hz, NOISE_FROM_HZ)), count)
+    level = np.sqrt(np.mean(np.square(samples, dtype=np.float64)) / np.mean(noise**2)) * 10 ** (NOISE_DB / 20)
+    noise *= level
+    noise[: len(samples)] += samples
+    result: FloatArray = noise.astype(np.float32)
     return result
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soundsearch.audio.features import Features, load_features
+from soundsearch.audio.windows import load_in_noise
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.calibration import Calibration
 from soundsearch.engine.direction import Direction, Yardstick
@@ -188,8 +189,22 @@ class ActiveModel:
         unwanted = [(search(text, unfinished=False), self._alone(text, index)) for text in query.not_texts]
         asked = depth_of(limit, unwanted)
         self._moments.refresh()
-        heard = with_moments(hear(yardstick, index, selection, asked), self._moments, yardstick, selection, asked)
+        whole = hear(yardstick, index, selection, asked)
+        in_noise = self._in_noise(query.likes, direction)
+        measure = Yardstick(in_noise, index) if in_noise else None
+        heard = with_moments(whole, self._moments, yardstick, selection, asked, measure)
         return fuse(heard, names, yardstick, strengths, index, selection, limit, unwanted)
+
+    def _in_noise(self, likes: Sequence[Example], direction: Direction) -> Direction | None:
+        """A query as it sounds in a recording; None where that makes no difference, or there are no moments."""
+        if not likes or not len(self._moments):
+            return None
+        rows = direction.likes.copy()
+        for row, example in enumerate(likes):
+            made = load_in_noise(example.path, self.bundle.front_end, example.start_s, example.end_s)
+            if made and np.isfinite(heard := self.encoder.embed_features([made])[0]).all():
+                rows[row] = heard
+        return None if np.array_equal(rows, direction.likes) else direction.with_likes(rows)
 
     def _alone(self, text: str, index: VectorIndex) -> Yardstick:
         """A text as a query of its own."""

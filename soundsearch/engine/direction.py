@@ -5,7 +5,7 @@ library usually do. Compared on labelled clips (docs/ranking.md), that kept more
 of the embeddings, for the same share of the unwanted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,6 +53,11 @@ class Direction:
     def unwanted(self) -> FloatArray:
         """The embedding of what is not wanted, (dimension,), a unit vector or 0."""
         return _unit(_middle(self.not_texts) + _middle(self.unlikes, self.unlike_weights))
+
+    def with_likes(self, more: FloatArray) -> "Direction":
+        """The same query whose likes are each heard in another way, too: unit rows (n, dimension), one for each."""
+        weights = self.like_weights or (1.0,) * len(self.likes)
+        return replace(self, likes=np.concatenate([self.likes, more]), like_weights=2 * weights)
 
     def background(self, texts: FloatArray, clips: FloatArray) -> FloatArray:
         """Queries of the same make from unrelated texts (n, dimension) and clips (m, dimension): (DRAWS, dimension)."""

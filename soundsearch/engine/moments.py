@@ -171,19 +171,38 @@ class MomentIndex:
         return contents, highest, windows.start_s[rows], windows.end_s[rows], mean
 
 
-def with_moments(heard: Heard, moments: MomentIndex, yardstick: Yardstick, selection: Selection, limit: int) -> Heard:
+def with_moments(
+    heard: Heard,
+    moments: MomentIndex,
+    yardstick: Yardstick,
+    selection: Selection,
+    limit: int,
+    in_noise: Yardstick | None = None,
+) -> Heard:
     """Let long clips answer with their best moment: one hit for each clip, at the better of both scores.
 
     A moment is what stands out of its recording. One that is all like the query gives many windows that score, and the
     best of them is high by chance: a share of how far its windows lie above the library's clips is taken off. As a
     whole it answers at its own score all the same.
+
+    Args:
+        heard: Whole clips.
+        moments: Windows of long ones.
+        yardstick: The query.
+        selection: Which clips may answer.
+        limit: How many hits at most.
+        in_noise: The query as it sounds in a recording, if it does so otherwise. The library's clips lie higher on
+            it: moments are brought down to where those lie for the query.
     """
-    contents, scores, starts, ends, mean = moments.best(yardstick.scores)
+    measure = in_noise or yardstick
+    contents, scores, starts, ends, mean = moments.best(measure.scores)
     clips, places = selection.of_contents(contents)
     if not len(clips):
         return heard
-    own = OWN * (mean - spread(yardstick.scores_of_sample)[0])
-    moment_scores = np.minimum(scores - own, np.maximum(scores, 1.0))[places]  # nothing is more alike than the same
+    middle = spread(measure.scores_of_sample)[0]
+    own = OWN * (mean - middle)
+    shift = spread(yardstick.scores_of_sample)[0] - middle
+    moment_scores = (np.minimum(scores - own, np.maximum(scores, 1.0)) + shift)[places]  # none is above the same
     ids = np.concatenate([heard.clip_ids, clips])
     similarity = np.concatenate([heard.similarity, moment_scores]).astype(np.float32)
     order = np.lexsort((ids, -similarity))

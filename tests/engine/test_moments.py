@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from soundsearch.audio.decode import decode
 from soundsearch.audio.features import FrontEnd, features
-from soundsearch.audio.windows import load_windows, window_length_s, window_starts_s
+from soundsearch.audio.windows import in_noise, load_in_noise, load_windows, window_length_s, window_starts_s
 from soundsearch.engine import moments as moments_room
 from soundsearch.engine.service import Engine, parse_query
 from soundsearch.records import Example, Filter, Query, ScanReport
+from soundsearch.settings import Places
 from tests.bundles import write_tone
 from tests.engine.conftest import OpenEngine, run_scan
 
 RATE = 44_100
+ANY_LENGTH = FrontEnd(short="pad", long="windows", min_samples=72_000)
 
 
 def scan_moments(engine: Engine, *roots: Path) -> ScanReport:
@@ -144,8 +146,57 @@ def test_a_moment_counts_by_how_far_it_stands_out_of_its_recording(engine: Engin
         assert hits[name].similarity == pytest.approx(max(moment, whole), abs=2e-3)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1_000, 200_000), st.floats(0.01, 1.0), st.integers(0, 1_000))
+def test_noise_lies_18_db_below_a_sound_and_lasts_for_a_window(length: int, gain: float, seed: int) -> None:
+    samples = np.random.default_rng(seed).standard_normal(length).astype(np.float32)
+    heard = in_noise(samples, ANY_LENGTH)
+    assert len(heard) == max(length, 72_000)
+    noise = heard - np.pad(samples, (0, len(heard) - length))
+    below = 10 * np.log10(np.mean(noise**2) / np.mean(samples**2))
+    assert below == pytest.approx(-18.0, abs=0.01)
+    assert np.array_equal(heard, in_noise(samples, ANY_LENGTH))
+    np.testing.assert_allclose(in_noise(np.float32(gain) * samples, ANY_LENGTH), gain * heard, atol=1e-5)
+
+
+def test_silence_long_sounds_and_models_that_repeat_know_no_noise(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.concatenate([np.zeros(48_000), chirp(), np.zeros(9 * RATE)]), RATE)
+    assert load_in_noise(str(path), ANY_LENGTH, 1.2, 4.0) is not None
+    assert load_in_noise(str(path), ANY_LENGTH, 0.0, 1.0) is None
+    assert load_in_noise(str(path), ANY_LENGTH, None, None) is None
+    assert load_in_noise(str(path), FrontEnd(), 1.2, 4.0) is None
+
+
+def test_a_sound_is_looked_for_in_recordings_as_it_is_and_in_noise(tmp_path: Path, long_library: Path) -> None:
+    event = tmp_path / "chirp.wav"
+    soundfile.write(event, chirp(), RATE)
+    engine = Engine(Places(tmp_path / "data"), model="starter")
+    try:
+        scan_moments(engine, long_library)
+        hits = {hit.clip.name: hit for hit in engine.search(Query(likes=(Example(str(event)),)), 10)}
+        model, bundle = engine.chosen, engine.chosen.bundle
+        windows = engine._catalogue.moments.windows(bundle.id, bundle.dimension)
+        alone = engine.embed_files([Example(str(event))])[0]
+        heard = load_in_noise(str(event), bundle.front_end, None, None)
+        assert heard is not None
+        both = alone + model.encoder.embed_features([heard])[0]
+        both /= np.linalg.norm(both)
+        middles = [np.median(model.index().vectors @ wanted) for wanted in (alone, both)]
+        for name in ("with a chirp.wav", "only hiss.wav"):
+            content = engine._catalogue.organiser.content_of(hits[name].clip.id)
+            scores = windows.vectors[windows.content_ids == content] @ both
+            moment = scores.max() - 0.5 * (scores.mean() - middles[1]) + middles[0] - middles[1]
+            whole = (model.index().vectors_of(np.array([content]))[1] @ alone)[0]
+            assert hits[name].similarity == pytest.approx(max(moment, whole), abs=2e-3)
+        own = hits["with a chirp.wav"]
+        assert own.rank == 1 and own.start_s is not None and 29.5 <= own.start_s <= 34.0
+    finally:
+        engine.close()
+
+
 def test_moments_are_searched_behind_filters_and_a_setting_asks_for_them(engine: Engine, long_library: Path) -> None:
-    engine._change_settings(moments=True)
+    engine.change_settings(moments=True)
     run_scan(engine, long_library)
     query = parse_query("hiss dur>20")
     assert {hit.clip.name for hit in engine.search(query)} == {"with a chirp.wav", "only hiss.wav"}

@@ -113,7 +113,7 @@ def test_without_pooled_features_the_sounds_are_opened(
     first = open_engine()
     run_scan(first, library)
     if damage == "none wanted":
-        first._change_settings(pooled_limit_mb=0)
+        first.change_settings(pooled_limit_mb=0)
     first.close()
     for file in first.places.data_dir.glob("pooled.sqlite*"):
         if damage == "missing":
