@@ -117,8 +117,9 @@ class SettingsDialog(QDialog):
         box = QCheckBox(words)
         box.setChecked(on)
         box.toggled.connect(tell)
-        self._column.addWidget(box, 0, Qt.AlignmentFlag.AlignLeft)
-        self._explain(box, sentence, indent=UNDER_WORDS)
+        row = QHBoxLayout()
+        row.addWidget(box, 0, Qt.AlignmentFlag.AlignLeft)
+        self._add(row, box, sentence, indent=UNDER_WORDS)
         return box
 
     def _choice(
@@ -132,11 +133,7 @@ class SettingsDialog(QDialog):
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(14)
         box.activated.connect(lambda index: tell(box.itemData(index)))
-        row = QHBoxLayout()
-        row.addWidget(label(words), 1)
-        row.addWidget(box, 1)
-        self._column.addLayout(row)
-        self._explain(box, sentence)
+        self._add(_beside(words, box, 1), box, sentence)
         return box
 
     def _line(self, words: str, written: str, name: str, sentence: str = "") -> QLineEdit:
@@ -144,28 +141,34 @@ class SettingsDialog(QDialog):
         line.setAccessibleName(words)
         line.setMaxLength(LONGEST_LINE)
         line.textEdited.connect(lambda text: self.line_written.emit(name, text.strip()))
-        row = QHBoxLayout()
-        row.addWidget(label(words), 1)
-        row.addWidget(line, 1)
-        self._column.addLayout(row)
-        self._explain(line, sentence)
+        self._add(_beside(words, line, 1), line, sentence)
         return line
-
-    def _explain(self, box: QWidget, sentence: str, indent: int = 0) -> None:
-        if sentence:
-            box.setAccessibleDescription(sentence)
-            words = label(sentence, tone="muted", role="small")
-            words.setContentsMargins(indent, 0, 0, 4)
-            self._column.addWidget(words)
 
     def _folder(self, words: str, folder: Path) -> None:
         show = QPushButton("Show in file manager")
         show.setAutoDefault(False)
         show.setAccessibleName(f"{words}: show in file manager")
         show.clicked.connect(lambda: reveal(str(folder)))
-        row = QHBoxLayout()
-        row.addWidget(label(words), 1)
-        row.addWidget(show)
-        self._column.addLayout(row)
         # A break may stand after each separator: a path has no spaces to wrap at.
-        self._explain(show, display_name(str(folder)).replace("/", "/\N{ZERO WIDTH SPACE}"))
+        path = display_name(str(folder)).replace("/", "/\N{ZERO WIDTH SPACE}")
+        self._add(_beside(words, show, 0), show, path)
+
+    def _add(self, row: QHBoxLayout, box: QWidget, sentence: str, indent: int = 0) -> None:
+        """A line, and close under it what explains it."""
+        group = QVBoxLayout()
+        group.setSpacing(2)
+        group.addLayout(row)
+        if sentence:
+            box.setAccessibleDescription(sentence)
+            words = label(sentence, tone="muted", role="small")
+            words.setContentsMargins(indent, 0, 0, 4)
+            group.addWidget(words)
+        self._column.addLayout(group)
+
+
+def _beside(words: str, widget: QWidget, stretch: int) -> QHBoxLayout:
+    """What something is called, and the thing itself at the right."""
+    row = QHBoxLayout()
+    row.addWidget(label(words), 1)
+    row.addWidget(widget, stretch)
+    return row
