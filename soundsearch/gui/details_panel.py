@@ -194,24 +194,32 @@ class DetailsPanel(QFrame):
             return  # what has the keyboard keeps it
         self._shown_tags = tags
         _empty(self._tag_flow)
+        by_label: dict[str, list[Tag]] = {}
         for tag in tags:
-            name = display_name(tag.label)
-            by = wording.TAG_SOURCES.get(tag.source, "")
-            chip = QPushButton(name if tag.source in ("folder", "") else f"{name}  ×")
-            chip.setProperty("role", "chip")
-            chip.setProperty("tag", tag.label)
-            chip.setProperty("source", tag.source)
-            if tag.source in ("folder", ""):
-                chip.setEnabled(False)
-                chip.setToolTip("Given by its folder" if by else "")
-                chip.setAccessibleName(f"Tag {name}")
-            else:
-                score = "" if tag.score is None else f", {wording.share(tag.score)} sure"
-                chip.setToolTip(f"Given by {by}{score}: press to remove it")
-                chip.setAccessibleName(f"Remove the tag {name}, given by {by}")
-                chip.clicked.connect(partial(self.tag_removed.emit, tag.label))
+            by_label.setdefault(tag.label.casefold(), []).append(tag)
+        for same in by_label.values():
+            chip = self._tag_chip(same)
             self._tag_flow.addWidget(chip)
             chip.show()
+
+    def _tag_chip(self, same: list[Tag]) -> QPushButton:
+        """A chip for a label, whoever gave it; what its folder says alone cannot be removed."""
+        name = display_name(same[0].label)
+        removable = [tag for tag in same if tag.source not in ("folder", "")]
+        by = " and ".join(_giver(tag) for tag in same if tag.source)
+        chip = QPushButton(f"{name}  ×" if removable else name)
+        chip.setProperty("role", "chip")
+        chip.setProperty("tag", same[0].label)
+        chip.setProperty("source", " ".join(tag.source for tag in same))
+        if removable:
+            chip.setToolTip(f"Given by {by}: press to remove it")
+            chip.setAccessibleName(f"Remove the tag {name}, given by {by}")
+            chip.clicked.connect(partial(self.tag_removed.emit, removable[0].label))
+        else:
+            chip.setEnabled(False)
+            chip.setToolTip(f"Given by {by}" if by else "")
+            chip.setAccessibleName(f"Tag {name}")
+        return chip
 
     def _show_rest(self, collections: tuple[str, ...], similar: tuple[Clip, ...]) -> None:
         if (collections, similar) == self._shown_rest:
@@ -389,6 +397,11 @@ def facts(clip: Clip) -> list[tuple[str, str]]:
         ),
     ]
     return [(what, value) for what, value in found if value]
+
+
+def _giver(tag: Tag) -> str:
+    score = "" if tag.score is None else f" ({wording.share(tag.score)} sure)"
+    return wording.TAG_SOURCES[tag.source] + score
 
 
 def _empty(flow: FlowLayout) -> None:

@@ -95,7 +95,7 @@ class SettingsDialog(QDialog):
             "Source",
             settings.ucs_source,
             "ucs_source",
-            "They end the name that “Copy UCS name” gives: yours, and the library or show a sound belongs to, as in"
+            "They end the “UCS name” of a clip's details: yours, and the library or show a sound belongs to, as in"
             " DOORWood_Creak_AB_Barn.wav. What is empty becomes NONE.",
         )
         self._column.addStretch(1)

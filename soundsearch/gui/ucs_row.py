@@ -28,6 +28,6 @@ class UcsRow(PanelRow):
         self._name = name
         if name:
             tip = f"Copies the file name by the Universal Category System:\n{display_name(name)}"
-            self.show_line("Copy UCS name", name.partition("_")[0], tip=tip)
+            self.show_line("UCS name", name.partition("_")[0], tip=tip)
             self.setAccessibleName(f"Copy the UCS name {display_name(name)}")
         self.setVisible(bool(name))

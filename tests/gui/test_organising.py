@@ -427,6 +427,17 @@ def test_details_open_close_and_are_remembered(qtbot: Any, open_window: Open, en
     assert not again.details.isVisible()
 
 
+def test_a_tag_that_several_give_is_one_chip(qtbot: Any, open_window: Open, engine: FakeEngine) -> None:
+    engine.clips[0] = made_up_clip(0, tags=("drums",))  # and a model says so too
+    window = open_window(engine, (1400, 800))
+    window.center.results.selectRow(int(window.center.model.rows_of(np.array([0]))[0]))
+    qtbot.waitUntil(lambda: set(chips(window.details)) == {("Folder 0", "folder"), ("drums", "user auto")})
+    chip = chips(window.details)["drums", "user auto"]
+    assert chip.toolTip() == "Given by you and a model (80\N{NO-BREAK SPACE}% sure): press to remove it"
+    qtbot.mouseClick(chip, Qt.MouseButton.LeftButton)
+    assert actions(engine)[-1] == TagClips((0,), (), ("drums",))
+
+
 def chips(details: DetailsPanel) -> dict[tuple[str, str], QPushButton]:
     found = [chip for chip in details.findChildren(QPushButton) if chip.property("tag") and chip.isVisible()]
     return {(chip.property("tag"), chip.property("source")): chip for chip in found}
