@@ -14,7 +14,7 @@ Colors = npt.NDArray[np.uint32]  # 0xAARRGGBB, opaque
 MARGIN = 0.92  # of the smaller side, for the whole map
 MAX_ZOOM = 400.0
 RIM = 24  # device pixels
-SMOOTH_UP_TO = 4_000  # points with soft rims: where they are smaller and a crowd, nobody sees it
+SMOOTH_UP_TO = 2_000  # points with soft rims, for 8 ms at most on a large screen; in a crowd nobody sees them
 # Up to how many points on screen each has which radius: small in a crowd, in a small library easy to hit
 AT_REST = ((400, 4.0), (4_000, 2.5), (40_000, 1.5), (math.inf, 1.0))
 
