@@ -556,10 +556,14 @@ class Catalogue:
                 clip_id, moved = gone[0], 1
         elif old_content != content_id:  # edited in place: what the user said about it stays
             self.organiser.carry(old_content, content_id)
+        if moved:  # else its path stays, and with it what three indexes hold of it
+            self._db.execute(
+                "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ? WHERE id = ?",
+                (root_id, path, *columns, clip_id),
+            )
         self._db.execute(
-            "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ?, state = 'ready',"
-            " reason = '', content_id = ?, size_bytes = ?, modified_ns = ? WHERE id = ?",
-            (root_id, path, *columns, content_id, analysis.size_bytes, analysis.modified_ns, clip_id),
+            "UPDATE clips SET state = 'ready', reason = '', content_id = ?, size_bytes = ?, modified_ns = ? WHERE id = ?",
+            (content_id, analysis.size_bytes, analysis.modified_ns, clip_id),
         )
         return moved
 

@@ -25,6 +25,7 @@ class Places:
         self.all_ids: IntArray = np.concatenate([np.zeros(0, np.int64), *ids])
         self._gone = gone
         self._is_whole = not gone.any()
+        self._asked: tuple[IntArray, BoolArray] | None = None  # the filter that was asked last, and its answer
         self.rows: IntArray = np.flatnonzero(~gone)
         self.ids: IntArray = self.all_ids if self._is_whole else self.all_ids[self.rows]
 
@@ -51,7 +52,17 @@ class Places:
         return known, rows[at[known]]
 
     def may_answer(self, allowed: IntArray) -> BoolArray:
-        """Which rows have one of these ids and are not gone, (n,)."""
+        """Which rows have one of these ids and are not gone, (n,): kept for the next letter of a query.
+
+        Args:
+            allowed: Ids in an array that is not written to any more.
+        """
+        asked = self._asked
+        if asked is None or asked[0] is not allowed:
+            asked = self._asked = allowed, self._having(allowed)
+        return asked[1]
+
+    def _having(self, allowed: IntArray) -> BoolArray:
         if len(self.all_ids) * DENSE < self._highest or self.all_ids.min(initial=0) < 0:
             return np.isin(self.all_ids, allowed) & ~self._gone
         table = np.zeros(self._highest + 1, bool)

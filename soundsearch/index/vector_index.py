@@ -191,15 +191,13 @@ class VectorIndex:
         if n > MOST_PROPOSED:
             return None
         found = self._graph.nearest(query, min(n, len(self._graph)), self._graph.effort)
-        if allowed is not None:
-            found = found[np.isin(found, allowed)]
         places = self._where()
-        rows = places.find(found)[1]
+        rows, newer = places.find(found)[1], places.rows[self._in_graph :]
+        if allowed is not None:
+            may = places.may_answer(allowed)
+            rows, newer = rows[may[rows]], newer[may[newer]]
         if len(rows) < min(limit, len(self)):
             return None
-        newer = places.rows[self._in_graph :]
-        if allowed is not None:
-            newer = newer[np.isin(places.all_ids[newer], allowed)]
         return np.concatenate([rows, newer])
 
     def _scanned(
