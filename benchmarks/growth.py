@@ -22,8 +22,9 @@ from soundsearch.index.vector_index import VectorIndex
 
 DIMENSION = 512
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-LAST = 1000  # clips that are measured at each size
+LAST = 5  # batches that are measured at each size: the index of names is merged in some and not in others
 BATCH = 1000
+PACK = 500  # clips of a folder
 QUERIES = 15
 BUNDLE = "growth"
 WORDS = ("kick", "snare", "hat", "rain", "door", "pad", "bass", "dog", "wind", "glass", "step", "siren")
@@ -37,9 +38,9 @@ def measure(sizes: Sequence[int], folder: Path) -> dict[str, Any]:
     rows = []
     have = 0
     for size in sorted(sizes):
-        for start in range(have, size - LAST, BATCH):
-            _grow(catalogue, index, root, start, min(BATCH, size - LAST - start))
-        costs = _grow(catalogue, index, root, max(have, size - LAST), min(LAST, size - have))
+        batches = [(start, min(BATCH, size - start)) for start in range(have, size, BATCH)]
+        grown = [_grow(catalogue, index, root, *batch) for batch in batches][-LAST:]
+        costs = {name: float(np.mean([some[name] for some in grown])) for name in grown[0]}
         have = size
         begun = time.process_time()
         known = {row[0]: row for portion in catalogue.known_rows(root) for row in portion}
@@ -81,8 +82,10 @@ def _grow(catalogue: Catalogue, index: VectorIndex, root: int, start: int, n: in
 
 
 def _path(number: int) -> bytes:
+    """Folder by folder, as a scan meets them; the folders come in no order."""
+    pack = number // PACK
     word, other = WORDS[number % len(WORDS)], WORDS[number * 7 % 11]
-    return f"Vendor {number % 97}/{word} pack {number // 500:04}/{word}_{other} {number:07}.wav".encode()
+    return f"Vendor {pack % 97}/{WORDS[pack % len(WORDS)]} pack {pack:04}/{word}_{other} {number:07}.wav".encode()
 
 
 def _search(index: VectorIndex) -> dict[str, float]:

@@ -86,6 +86,7 @@ class Missing:
             )
         with self._db.transaction():
             self._db.executemany("DELETE FROM clips WHERE id = ?", [(clip,) for clip, _ in known])
+            self._db.execute("DELETE FROM listings WHERE root_id = ?", (root_id,))  # the next scan looks at the file
             self._db.execute(
                 "UPDATE clips SET root_id = ?, path = ?, words = ?, folder = ?, extension = ?, state = 'pending',"
                 " modified_ns = -1 WHERE id = ?",

@@ -174,4 +174,13 @@ MIGRATIONS: tuple[str, ...] = (
     DROP INDEX clips_by_words;
     CREATE INDEX clips_by_words ON clips (words, state, content_id);
     """,
+    """
+    -- What a folder held when its clips were last in step with it: catalogue/listings.py.
+    CREATE TABLE listings (
+        root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+        folder BLOB NOT NULL,        -- below the root, file system bytes
+        digest BLOB NOT NULL,        -- of names, sizes and times of its audio files
+        PRIMARY KEY (root_id, folder)
+    ) WITHOUT ROWID;
+    """,
 )

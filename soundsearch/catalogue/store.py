@@ -11,6 +11,7 @@ import numpy as np
 from soundsearch.catalogue.candidates import Candidates
 from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import folder_tags, place
+from soundsearch.catalogue.listings import Listings
 from soundsearch.catalogue.missing import Missing, count, drop_orphans
 from soundsearch.catalogue.moments import Moments
 from soundsearch.catalogue.names import SQL_FUNCTIONS, Names
@@ -38,6 +39,7 @@ class Catalogue:
         names: What they are called.
         sounds: What the contents sound like.
         moments: Windows of long contents.
+        listings: What the folders of a root held.
         tags: What is said about them.
         overview: All clips in portions.
     """
@@ -56,6 +58,7 @@ class Catalogue:
         self.moments = Moments(self._db)
         self.organiser = Organiser(self._db)
         self.missing = Missing(self._db)
+        self.listings = Listings(self._db)
         self.tags = Tags(self._db, self.organiser.log)
         self.overview = Overview(self._db)
         self.orders = Orders(self._db)
@@ -132,20 +135,6 @@ class Catalogue:
                 return
             yield cast(list[KnownRow], rows)
             after = rows[-1][1]
-
-    def present_files(self, root_id: int) -> Iterator[list[tuple[bytes, int, int]]]:
-        """Path, size and time of every file of a root that is not missing, in portions as `known_rows`.
-
-        Bare tuples and no more than what a scan compares with every file: most of a million are unchanged.
-        """
-        highest = int(self._db.query("SELECT coalesce(max(id), 0) FROM clips")[0][0])
-        for start in range(0, highest, _PORTION):
-            rows = self._db.query(
-                "SELECT path, size_bytes, modified_ns FROM clips"
-                " WHERE +root_id = ? AND id > ? AND id <= ? AND state != 'missing'",
-                (root_id, start, start + _PORTION),
-            )
-            yield cast(list[tuple[bytes, int, int]], rows)
 
     def list_files(self, root_id: int, added: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]]) -> None:
         """Note new and changed files, one transaction: their names can be searched, analysis follows."""
@@ -562,7 +551,8 @@ class Catalogue:
                 (root_id, path, *columns, clip_id),
             )
         self._db.execute(
-            "UPDATE clips SET state = 'ready', reason = '', content_id = ?, size_bytes = ?, modified_ns = ? WHERE id = ?",
+            "UPDATE clips SET state = 'ready', reason = '', content_id = ?, size_bytes = ?, modified_ns = ?"
+            " WHERE id = ?",
             (content_id, analysis.size_bytes, analysis.modified_ns, clip_id),
         )
         return moved

@@ -184,9 +184,7 @@ class ActiveModel:
             self.forget_index()
             return self._ranked(query, direction, names, selection, limit)
 
-    def _ranked(
-        self, query: Query, direction: Direction, names: NameHits, selection: Selection, limit: int
-    ) -> Ranking:
+    def _ranked(self, query: Query, direction: Direction, names: NameHits, selection: Selection, limit: int) -> Ranking:
         index = self.index()
         if not len(index) and not len(names):
             return listing(())

@@ -1,10 +1,12 @@
 """Listing: walk a root, compare with what is known of it, and commit the differences; names can be searched at once."""
 
+import hashlib
 import logging
 import os
 import stat
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
+from array import array
+from collections.abc import Collection, Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from soundsearch.audio.decode import is_audio_entry
 from soundsearch.catalogue.store import Catalogue, FoundFile, KnownRoot, KnownRow
@@ -13,6 +15,8 @@ from soundsearch.records import Progress, ScanReport
 log = logging.getLogger(__name__)
 
 LIST_BATCH = 1000  # files listed in one transaction
+LOOK_BATCH = 50_000  # clips looked at in one step
+_SEPARATOR = os.sep.encode()
 
 
 def mount_point(path: bytes) -> bytes:
@@ -40,8 +44,35 @@ def reach(catalogue: Catalogue, root: KnownRoot) -> bytes | None:
     return mount
 
 
-def _walk(top: bytes, unreadable: list[bytes]) -> Iterator[list[tuple[bytes, int, int]]]:
-    """The audio files of every folder below one, a folder at a time: paths, sizes and times, in no order.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The audio files of one folder, in the order in which the file system gives them.
+
+    Attributes:
+        folder: Below the root, b"" for the root itself.
+        names: Of the files, (n,).
+        numbers: The size in bytes and the time in ns of each, one after the other, (2 n,).
+    """
+
+    folder: bytes
+    names: list[bytes]
+    numbers: list[int]
+
+    @property
+    def digest(self) -> bytes:
+        """The same for the same files; another order gives another digest, and the files are compared."""
+        text = b"\0".join([*self.names, b""])
+        return hashlib.blake2b(text + array("q", self.numbers).tobytes(), digest_size=16).digest()
+
+    def files(self) -> list[FoundFile]:
+        """The files by path."""
+        prefix = os.path.join(self.folder, b"") if self.folder else b""
+        pairs = zip(self.names, self.numbers[::2], self.numbers[1::2], strict=True)
+        return [FoundFile(prefix + name, size, modified) for name, size, modified in sorted(pairs)]
+
+
+def _walk(top: bytes, unreadable: list[bytes]) -> Iterator[Listing]:
+    """Every folder below one, in no order.
 
     Links are followed, but no folder twice, and never up. A folder that cannot be listed is put into `unreadable`: what
     was known below it is not missing.
@@ -50,8 +81,9 @@ def _walk(top: bytes, unreadable: list[bytes]) -> Iterator[list[tuple[bytes, int
     folders = [b""]
     while folders:
         folder = folders.pop()
-        found, inner = [], []
-        prefix = os.path.join(folder, b"") if folder else b""
+        inner: list[bytes] = []
+        names: list[bytes] = []
+        numbers: list[int] = []
         try:
             where = _identity(os.path.join(top, folder))
             if where in seen:
@@ -66,15 +98,16 @@ def _walk(top: bytes, unreadable: list[bytes]) -> Iterator[list[tuple[bytes, int
         for entry in entries:
             try:
                 if entry.is_dir():
-                    inner.append(prefix + entry.name)
+                    inner.append(os.path.join(folder, entry.name))
                 elif is_audio_entry(name := entry.name):
                     status = entry.stat()
                     if stat.S_ISREG(status.st_mode):
-                        found.append((prefix + name, status.st_size, status.st_mtime_ns))
+                        names.append(name)
+                        numbers += (status.st_size, status.st_mtime_ns)
             except OSError:  # a dangling link, or gone between two calls
                 continue
         folders += sorted(inner, reverse=True)
-        yield found
+        yield Listing(folder, names, numbers)
 
 
 def _identity(folder: bytes) -> tuple[int, int]:
@@ -91,15 +124,17 @@ def _parents(path: bytes) -> Iterator[bytes]:
 def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Generator[Progress, None, ScanReport]:
     """Compare a root with what is known of it, and commit the differences.
 
-    A folder whose files are all as they were costs two operations on sets; only where one is not it is looked at file
-    by file.
+    A folder that holds what it held after the last scan costs no more than looking at its files; only where one does
+    not, files are compared with clips. What is noted of folders is noted last: a scan that was stopped compares again.
     """
     where = os.fsdecode(root.path)
-    present: set[tuple[bytes, int, int]] = set()  # that are not met yet
-    for some in catalogue.present_files(root.id):
-        present.update(some)
+    noted: dict[bytes, bytes] = {}  # folders that are not met yet; at last those that hold nothing any more
+    for some in catalogue.listings.of(root.id):
+        noted.update(some)
         yield Progress("list", report.found, detail=where)
-    known: dict[bytes, KnownRow] | None = None
+    known: dict[bytes, KnownRow] | None = None  # clips that are not met yet, once one folder is not as it was
+    as_they_were: set[bytes] = set()
+    digests: dict[bytes, bytes] = {}  # of all other folders
     unreadable: list[bytes] = []
     added: list[FoundFile] = []
     changed: list[tuple[int, FoundFile]] = []
@@ -116,22 +151,22 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
         changed.clear()
         back.clear()
 
-    for files in _walk(root.path, unreadable):
-        found += len(files)
-        before = len(present)
-        present.difference_update(files)
-        if before - len(present) != len(files):
+    for listing in _walk(root.path, unreadable):
+        found += len(listing.names)
+        digest = listing.digest
+        if noted.get(listing.folder) == digest:
+            del noted[listing.folder]
+            as_they_were.add(listing.folder)
+        elif listing.names:
+            noted.pop(listing.folder, None)
+            digests[listing.folder] = digest
             if known is None:
-                known = {}
-                for rows in catalogue.known_rows(root.id):
-                    known.update((row[0], row) for row in rows)
-                    yield Progress("list", report.found + found, detail=where)
-            for path, size_bytes, modified_ns in sorted(files):
-                if (row := known.get(path)) is None:
-                    added.append(FoundFile(path, size_bytes, modified_ns))
-                elif (size_bytes, modified_ns) != row[2:4]:
-                    changed.append((row[1], FoundFile(path, size_bytes, modified_ns)))
-                    present.discard((path, *row[2:4]))
+                known = yield from _known(catalogue, root, report.found + found)
+            for file in listing.files():
+                if (row := known.pop(file.path, None)) is None:
+                    added.append(file)
+                elif (file.size_bytes, file.modified_ns) != row[2:4]:
+                    changed.append((row[1], file))
                 elif row[4]:
                     back.append(row[1])
                 if len(added) + len(changed) + len(back) >= LIST_BATCH:
@@ -141,9 +176,13 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
             reported = found
             yield Progress("list", report.found + found, detail=where)
     commit()
-    left = [path for path, _, _ in present]
-    gone = [] if not left or reach(catalogue, root) is None else _vanished(catalogue, root, left, unreadable)
-    removed = catalogue.mark_missing(gone)
+    removed = 0
+    if (known is not None or noted) and reach(catalogue, root) is not None and b"" not in unreadable:
+        known = (yield from _known(catalogue, root, report.found + found)) if known is None else known
+        blind = tuple(folder + _SEPARATOR for folder in unreadable)
+        removed = catalogue.mark_missing((yield from _vanished(known, as_they_were, blind, report.found + found)))
+        gone = [folder for folder in noted if not (folder + _SEPARATOR).startswith(blind)]
+        catalogue.listings.note(root.id, digests, gone)
     yield Progress("list", report.found + found, detail=where)
     return replace(
         report,
@@ -155,10 +194,30 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
     )
 
 
-def _vanished(catalogue: Catalogue, root: KnownRoot, left: Sequence[bytes], unreadable: Sequence[bytes]) -> list[int]:
-    """Clips of files that the walk did not meet and could have met."""
-    if b"" in unreadable:
-        return []
-    blind = tuple(folder + os.sep.encode() for folder in unreadable)
-    gone = {path for path in left if not (blind and path.startswith(blind))}
-    return [row[1] for rows in catalogue.known_rows(root.id) for row in rows if row[0] in gone]
+def _known(catalogue: Catalogue, root: KnownRoot, found: int) -> Generator[Progress, None, dict[bytes, KnownRow]]:
+    """Every clip of a root, by path."""
+    known: dict[bytes, KnownRow] = {}
+    for rows in catalogue.known_rows(root.id):
+        known.update((row[0], row) for row in rows)
+        yield Progress("list", found, detail=os.fsdecode(root.path))
+    return known
+
+
+def _vanished(
+    known: Mapping[bytes, KnownRow], as_they_were: Collection[bytes], blind: tuple[bytes, ...], found: int
+) -> Generator[Progress, None, list[int]]:
+    """Clips that the walk did not meet and could have met.
+
+    Args:
+        known: Those whose files were not met one by one.
+        as_they_were: Folders that hold what they held: what is known there is there.
+        blind: Folders that could not be listed.
+        found: For the progress.
+    """
+    gone = []
+    for number, (path, row) in enumerate(known.items(), start=1):
+        if not row[4] and path.rpartition(_SEPARATOR)[0] not in as_they_were and not path.startswith(blind):
+            gone.append(row[1])
+        if number % LOOK_BATCH == 0:
+            yield Progress("list", found)
+    return gone
