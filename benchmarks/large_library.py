@@ -65,12 +65,12 @@ def make(data: Path, sounds: Path, n: int, model: str | None = None) -> None:
                 format="wav",
                 peaks=peaks[(start + i) % DIFFERENT],
                 vector=rows[i].astype(np.float32),
-                sound=Sound(),
                 labels=(WORDS[(start + i) * 7919 % len(WORDS)], f"pack {(start + i) % 97:02}"),
             )
             for i, file in enumerate(batch)
         ]
         catalogue.record(bundle.id, analyses, [])
+    catalogue.sounds.record({clip.content_id: Sound() for clip in catalogue.sounds.unmeasured([root.id])})
     catalogue.close()
 
 

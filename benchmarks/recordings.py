@@ -2,17 +2,15 @@
 
     python -m benchmarks.recordings [--files 4] [--minutes 10] [--rounds 3] [--bundle resources/model] [--json]
 
-As `benchmarks.scanning`, whose contestants these are, with another clock beside it: a long recording can be searched
-when what the model sees of it is embedded; its waveform and its measures, for which every sample is needed, follow in
-the same scan. Every turn is a scan of `--files` new recordings. Needs librosa: pip install soundsearch[bench].
+As `benchmarks.scanning`, whose contestants and clocks these are: a long recording can be searched when what the model
+sees of it is embedded; its waveform and its measures, for which every sample is needed, follow in the same scan. Every
+turn is a scan of `--files` new recordings. Needs librosa: pip install soundsearch[bench].
 """
 
 import argparse
 import importlib.util
 import json
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,33 +33,6 @@ def write_flacs(folder: Path, count: int, seed: int, seconds: float) -> float:
     return count * seconds
 
 
-def make_searchable(model: Path, precision: str, folders: Sequence[Path], data: Path) -> turns.Work:
-    from soundsearch.engine.service import Engine
-    from soundsearch.records import Query
-    from soundsearch.settings import Places
-
-    engine = Engine(Places(data), model=str(model), precision=precision)
-    while not engine.start_loading():
-        time.sleep(0.05)
-    waiting = iter(folders)
-
-    def work() -> float:
-        before = engine.status().embedded
-        begun = time.perf_counter()
-        steps = engine.scan([str(next(waiting))])
-        for step in steps:
-            if step.phase == "measure":
-                break
-        engine.search(Query(texts=("bell",)))
-        taken = time.perf_counter() - begun
-        found = engine.status().embedded - before
-        for _ in steps:  # to its end, off the clock
-            pass
-        return found / taken
-
-    return work
-
-
 def measure(
     full: Path,
     starter: Path,
@@ -80,8 +51,7 @@ def measure(
     if rival and importlib.util.find_spec("librosa"):
         contestants[RIVAL] = (make_rival, full, folders, files)
     for name, model in {"full": full, "starter": starter}.items():
-        for clock, make in {"searchable": make_searchable, "to the end": make_scan}.items():
-            contestants[f"{name}, {clock}"] = (make, model, "auto", folders, scratch / f"data {name} {clock}")
+        contestants[name] = (make_scan, model, "auto", folders, scratch / f"data {name}")
     rates = turns.race(contestants, rounds, apart=apart)
     return {
         "machine": turns.machine(),

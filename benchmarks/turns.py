@@ -7,13 +7,15 @@ import multiprocessing
 import os
 import platform
 import statistics
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-Work = Callable[[], float]  # does the task once and returns its rate: the more, the better
+# Does the task once and returns its rate: the more, the better; or several rates, by what the clock was stopped at.
+Work = Callable[[], float | dict[str, float]]
 Make = Callable[..., Work]  # prepares it; a function at the top of a module, for it goes to another process
 
 
@@ -25,21 +27,22 @@ def race(contestants: Mapping[str, tuple[Any, ...]], rounds: int, *, apart: bool
         rounds: How many turns are counted.
         apart: Whether each has its own process; else all share this one, which is quicker to start.
     Returns:
-        The rates of each, round by round.
+        The rates of each, round by round; of one with several clocks under "NAME, CLOCK".
     """
     start = Apart if apart else _here
     runners: dict[str, Any] = {name: start(*task) for name, task in contestants.items()}
     for runner in runners.values() if apart else ():
         runner.wait()
-    rates: dict[str, list[float]] = {name: [] for name in runners}
+    rates: defaultdict[str, list[float]] = defaultdict(list)
     for turn in range(rounds + 1):
         for name, work in runners.items():
-            rate = work()
-            if turn:
-                rates[name].append(rate)
+            found = work()
+            by_clock = {f"{name}, {clock}": rate for clock, rate in found.items()} if isinstance(found, dict) else {}
+            for clock, rate in (by_clock or {name: found}).items() if turn else ():
+                rates[clock].append(rate)
     for runner in runners.values() if apart else ():
         runner.close()
-    return rates
+    return dict(rates)
 
 
 def _here(make: Make, *arguments: Any) -> Work:
@@ -60,9 +63,9 @@ class Apart:
         """Until it is ready; so that several can get ready side by side."""
         self._ours.recv()
 
-    def __call__(self) -> float:
+    def __call__(self) -> float | dict[str, float]:
         self._ours.send("go")
-        rate: float = self._ours.recv()
+        rate: float | dict[str, float] = self._ours.recv()
         return rate
 
     def close(self) -> None:

@@ -90,8 +90,11 @@ def features(samples: FloatArray, front_end: FrontEnd) -> Features:
     longer = n_frames(len(samples), front_end) > front_end.max_frames
     if len(samples) <= front_end.max_samples:
         # Level and resolution first: what follows only repeats samples or adds zeros.
-        mel = log_mel(_fill(_prepare(samples, front_end), front_end), front_end)
-        return Features(np.repeat(mel[None], 4 if front_end.long == "fusion" else 1, axis=0), longer)
+        used = len(samples)
+        if front_end.short == "repeatpad":
+            used *= front_end.max_samples // used
+        mel = log_mel(_fill(_prepare(samples, front_end), front_end), front_end, used)
+        return Features(_views(mel, front_end), longer)
     if front_end.long == "fusion":
         samples = _normalise(samples) if front_end.peak_normalise else samples
         pieces = (samples[at : at + PIECE_SAMPLES] for at in range(0, len(samples), PIECE_SAMPLES))
@@ -99,6 +102,11 @@ def features(samples: FloatArray, front_end: FrontEnd) -> Features:
     length = front_end.max_samples
     views = [samples[start : start + length] for start in window_starts(len(samples), front_end)]
     return Features(np.stack([log_mel(_prepare(view, front_end), front_end) for view in views]), longer)
+
+
+def _views(mel: FloatArray, front_end: FrontEnd) -> FloatArray:
+    """One spectrogram as often as the model has views, held once."""
+    return np.broadcast_to(mel, (4 if front_end.long == "fusion" else 1, *mel.shape))
 
 
 def _prepare(samples: FloatArray, front_end: FrontEnd) -> FloatArray:
@@ -137,7 +145,7 @@ def _fusion(mel_of: Callable[[IntArray], FloatArray], total: int, front_end: Fro
     size, count = front_end.max_frames, n_frames(total, front_end)
     if count == size:
         mel = mel_of(np.arange(size))
-        return Features(np.repeat(mel[None], 4, axis=0), longer=False)
+        return Features(_views(mel, front_end), longer=False)
     chunks = [start + np.arange(size) for start in chunk_starts(count, size)]
     low, high, weight = _shrink_taps(count, size)
     needed = np.unique(np.concatenate([low, high, *chunks]))

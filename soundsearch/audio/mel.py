@@ -1,8 +1,9 @@
 """The log-mel spectrogram of a waveform, by the `FrontEnd` record that each bundle brings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -168,7 +169,7 @@ def n_frames(n_samples: int, front_end: FrontEnd) -> int:
     return (n_samples - (1 if front_end.preemphasis else 0)) // front_end.hop_samples + 1
 
 
-def log_mel(samples: FloatArray, front_end: FrontEnd) -> FloatArray:
+def log_mel(samples: FloatArray, front_end: FrontEnd, used: int | None = None) -> FloatArray:
     """Return the log-mel power spectrogram of a whole waveform, centred and reflected at both ends.
 
     Computed in float32; the tests compare with a float64 reference (0.01 dB above -40 dB, 1 dB below).
@@ -176,17 +177,23 @@ def log_mel(samples: FloatArray, front_end: FrontEnd) -> FloatArray:
     Args:
         samples: Mono samples at the front end's rate, shape (n_samples,).
         front_end: Rate, window, mel bank and scale of the logarithm.
+        used: From which sample on all is silent, default nowhere.
     Returns:
         Shape (n_samples // hop_samples + 1, n_mels), float32. With log="db": power in dB, floored at -100.
     Raises:
         ValueError: If the waveform is not longer than half a transform (n_fft // 2 samples).
     Source: transformers 5.23, ClapFeatureExtractor._np_extract_fbank_features.
     """
-    return log_mel_at(samples, np.arange(n_frames(len(samples), front_end)), front_end)
+    return log_mel_at(samples, np.arange(n_frames(len(samples), front_end)), front_end, used=used)
 
 
 def log_mel_at(
-    samples: FloatArray, frames: IntArray, front_end: FrontEnd, offset: int = 0, total: int | None = None
+    samples: FloatArray,
+    frames: IntArray,
+    front_end: FrontEnd,
+    offset: int = 0,
+    total: int | None = None,
+    used: int | None = None,
 ) -> FloatArray:
     """Return the log-mel of chosen frames, for which not all of the waveform need be at hand.
 
@@ -196,6 +203,7 @@ def log_mel_at(
         front_end: As for `log_mel`.
         offset: Number of samples[0] in the whole.
         total: Length of the whole, default where the part ends.
+        used: From which sample on the whole is silent, default nowhere: frames that hear nothing cost nothing.
     """
     total = offset + len(samples) if total is None else total
     if front_end.preemphasis:
@@ -205,12 +213,13 @@ def log_mel_at(
         raise ValueError(f"a waveform must be longer than {front_end.n_fft // 2} samples")
     window, bins = _window(front_end), _heard_bins(front_end)
     bank = mel_bank(front_end)[bins]
-    mel = np.empty((len(frames), front_end.n_mels), np.float32)
-    for start in range(0, len(frames), CHUNK_FRAMES):
-        rows = _windows_of(samples, frames[start : start + CHUNK_FRAMES], front_end, offset, total)
-        spectrum = spectra(rows * window)[:, bins]
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        np.matmul(power, bank, out=mel[start : start + len(rows)])
+    mel = np.zeros((len(frames), front_end.n_mels), np.float32)
+    windows = _Windows(samples, front_end, offset, total)
+    for some in _chunks(frames, front_end, total, used):
+        spectrum = spectra(windows.of(frames[some]) * window)[:, bins]
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        np.matmul(power, bank, out=mel[some])
     if front_end.log == "db":
         logarithm = np.float32(10) * np.log10(np.maximum(mel, np.float32(1e-10)))
         np.maximum(logarithm, np.float32(-100), out=logarithm)  # the float32 next to 1e-10 would be -100.00001
@@ -221,21 +230,42 @@ def log_mel_at(
     return logarithm
 
 
-def _windows_of(samples: FloatArray, frames: IntArray, front_end: FrontEnd, offset: int, total: int) -> FloatArray:
-    """The n_fft samples around each frame, shape (k, n_fft). Only frames at the ends pay for the reflection."""
-    n_fft = front_end.n_fft
-    starts = frames * front_end.hop_samples - n_fft // 2
-    inside = (starts >= 0) & (starts + n_fft <= total)
-    if inside.all():
-        view = np.lib.stride_tricks.sliding_window_view(samples, n_fft)
+def _chunks(frames: IntArray, front_end: FrontEnd, total: int, used: int | None) -> Iterator[slice]:
+    """Frames that are transformed together: none that hears silence alone, those at the ends by themselves."""
+    starts = frames * front_end.hop_samples - front_end.n_fft // 2
+    first = int(np.searchsorted(starts, 0))
+    last = max(first, int(np.searchsorted(starts, total - front_end.n_fft, side="right")))
+    heard = len(frames)
+    # What is reflected at the end must be silent, too.
+    if used is not None and used <= total - front_end.n_fft:
+        heard = int(np.searchsorted(starts, used))
+    bounds = sorted({0, *range(first, last, CHUNK_FRAMES), last, len(frames)})
+    for start, end in pairwise(bounds):
+        if start < heard:
+            yield slice(start, min(end, heard))
+
+
+class _Windows:
+    """The n_fft samples around frames, of a part of a waveform that is at hand."""
+
+    def __init__(self, samples: FloatArray, front_end: FrontEnd, offset: int, total: int) -> None:
+        self._samples, self._offset, self._total = samples, offset, total
+        self._size, self._hop = front_end.n_fft, front_end.hop_samples
+        held = samples if len(samples) >= self._size else np.pad(samples, (0, self._size - len(samples)))
+        self._view = np.lib.stride_tricks.sliding_window_view(held, self._size)
+
+    def of(self, frames: IntArray) -> FloatArray:
+        """Windows of frames of which all or none reach over an end of the whole, (k, n_fft)."""
+        begin, end = (int(frame) * self._hop - self._size // 2 for frame in (frames[0], frames[-1]))
+        if begin < 0 or end + self._size > self._total:
+            return self._reflected(frames)
         if frames[-1] - frames[0] == len(frames) - 1:  # neighbours, as frames are sorted: nothing is copied
-            return view[starts[0] - offset : starts[-1] - offset + 1 : front_end.hop_samples]
-        every: FloatArray = view[starts - offset]
+            return self._view[begin - self._offset : end - self._offset + 1 : self._hop]
+        every: FloatArray = self._view[frames * self._hop - (self._size // 2 + self._offset)]
         return every
-    rows = np.empty((len(frames), n_fft), np.float32)
-    if inside.any():
-        rows[inside] = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[starts[inside] - offset]
-    index = np.abs(starts[~inside, None] + np.arange(n_fft))
-    index = (total - 1) - np.abs((total - 1) - index)
-    rows[~inside] = samples[index - offset]
-    return rows
+
+    def _reflected(self, frames: IntArray) -> FloatArray:
+        index = np.abs(frames[:, None] * self._hop + np.arange(-(self._size // 2), self._size // 2))
+        last = self._total - 1
+        reflected: FloatArray = self._samples[last - np.abs(last - index) - self._offset]
+        return reflected

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from soundsearch.records import FloatArray, Sound
+from soundsearch.records import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,6 @@ class Analysis:
     format: str = ""
     peaks: bytes = b""
     vector: FloatArray | None = None
-    sound: Sound | None = None
     labels: tuple[str, ...] = ()  # what the file's own metadata says
 
 

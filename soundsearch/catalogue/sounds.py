@@ -26,6 +26,7 @@ class Unmeasured:
     path: str  # whole path, as os.fsdecode gives it
     size_bytes: int
     modified_ns: int
+    is_drawn: bool  # its waveform is known
 
 
 class Sounds:
@@ -33,13 +34,6 @@ class Sounds:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-
-    def put(self, content_id: int, sound: Sound) -> None:
-        """Note a measurement, inside a transaction of the caller."""
-        self._db.execute(
-            f"INSERT OR REPLACE INTO sounds (content_id, version, {_COLUMNS}) VALUES (?, ?, {_MARKS})",
-            (content_id, VERSION, *astuple(sound)),
-        )
 
     def record(self, sounds: Mapping[int, Sound], peaks: Mapping[int, bytes] = MappingProxyType({})) -> None:
         """Commit measurements by content, one transaction; contents that are gone meanwhile are left out.
@@ -51,7 +45,10 @@ class Sounds:
         with self._db.transaction():
             for content_id, sound in sounds.items():
                 if self._db.execute("SELECT 1 FROM contents WHERE id = ?", (content_id,)).fetchone():
-                    self.put(content_id, sound)
+                    self._db.execute(
+                        f"INSERT OR REPLACE INTO sounds (content_id, version, {_COLUMNS}) VALUES (?, ?, {_MARKS})",
+                        (content_id, VERSION, *astuple(sound)),
+                    )
             for content_id, drawn in peaks.items():
                 self._db.execute("UPDATE contents SET peaks = ? WHERE id = ? AND peaks = x''", (drawn, content_id))
             if sounds:
@@ -96,14 +93,15 @@ class Sounds:
         """Contents of clips in these roots that have no measurement of this version, newest first."""
         marks = ", ".join("?" * len(root_ids))
         rows = self._db.query(
-            f"""SELECT content_id, root_id, roots.path, clips.path, size_bytes, max(modified_ns)
-            FROM clips JOIN roots ON roots.id = root_id
+            f"""SELECT content_id, root_id, roots.path, clips.path, size_bytes, max(modified_ns), peaks != x''
+            FROM clips JOIN roots ON roots.id = root_id JOIN contents ON contents.id = content_id
             WHERE state = 'ready' AND root_id IN ({marks}) AND NOT EXISTS (
                 SELECT 1 FROM sounds WHERE sounds.content_id = clips.content_id AND version = ?)
             GROUP BY content_id ORDER BY max(modified_ns) DESC""",
             (*root_ids, VERSION),
         )
-        return [
-            Unmeasured(content, root_id, os.fsdecode(root.rstrip(_SEPARATOR) + _SEPARATOR + path), size, modified)
-            for content, root_id, root, path, size, modified in rows
-        ]
+        found: list[Unmeasured] = []
+        for content, root_id, root, path, size, modified, drawn in rows:
+            whole = os.fsdecode(root.rstrip(_SEPARATOR) + _SEPARATOR + path)
+            found.append(Unmeasured(content, root_id, whole, size, modified, bool(drawn)))
+        return found

@@ -227,8 +227,6 @@ class Catalogue:
                 content_id = self._content(analysis)
                 touched.append(content_id)  # an orphan too, if the clip was forgotten meanwhile
                 self.tags.put_file(content_id, analysis.labels)
-                if analysis.sound is not None:
-                    self.sounds.put(content_id, analysis.sound)
                 if analysis.vector is not None:
                     embedded += self._db.execute(
                         "INSERT OR IGNORE INTO embeddings (bundle, content_id, vector) VALUES (?, ?, ?)",

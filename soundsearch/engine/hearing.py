@@ -28,15 +28,19 @@ class Hearing:
         self._store = store
         self._tower = tower_key(encoder.bundle, encoder.precision)
 
-    def embed(self, digests: Sequence[bytes], clips: Sequence[Features]) -> FloatArray:
-        """Embed clips that went through the front end, and keep their pooled features by digest.
+    def hear(self, clips: Sequence[Features]) -> tuple[list[FloatArray], FloatArray]:
+        """Embed clips that went through the front end. The one method for any thread, also for several at a time.
 
         Returns:
-            Unit rows (len(clips), dimension); NaN where the model finds nothing in a clip.
+            Their pooled features, for `keep`; and unit rows (len(clips), dimension), NaN where the model finds nothing
+            in a clip.
         """
         pooled = self._encoder.pool_features(clips)
+        return pooled, self._encoder.project(pooled)
+
+    def keep(self, digests: Sequence[bytes], pooled: Sequence[FloatArray]) -> None:
+        """Keep the pooled features of contents by digest."""
         self._store.put(self._tower, dict(zip(digests, pooled, strict=True)))
-        return self._encoder.project(pooled)
 
     def embed_windows(self, windows: Sequence[Features]) -> FloatArray:
         """Embed windows of long clips, of which nothing is kept: unit rows (n, dimension), NaN for silent ones."""

@@ -1,4 +1,4 @@
-"""Scan: list what is there -> analyse what is new -> measure what is old. A generator of short steps."""
+"""Scan: list what is there -> analyse what is new -> measure what is not yet. A generator of short steps."""
 
 import os
 import time
@@ -10,7 +10,7 @@ from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.engine.analysing import analyse
 from soundsearch.engine.hearing import Hearing, project_kept
 from soundsearch.engine.listing import list_root, reach
-from soundsearch.engine.measuring import measure_known
+from soundsearch.engine.measuring import measure_contents
 from soundsearch.model.bundle import Bundle
 from soundsearch.records import Progress, ScanReport
 
@@ -52,7 +52,7 @@ def scan(
         projected = yield from project_kept(catalogue, pooled, bundle, hearing)
         report = replace(report, embedded=projected)
         report = yield from analyse(catalogue, bundle, hearing, online, report, workers or os.cpu_count() or 1)
-        yield from measure_known(catalogue, online, workers or os.cpu_count() or 1)
+        yield from measure_contents(catalogue, online, workers or os.cpu_count() or 1)
         catalogue.note_complete(bundle.id)
     ids = [root.id for root in online]
     return replace(

@@ -7,8 +7,10 @@ a batched vector would depend on its neighbours), and the same bytes in any batc
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -75,9 +77,13 @@ class ClapEncoder:
         self._tokenizer: Tokenizer | None = None
         self._batch = GPU_BATCH
         self.precision = "float32"
+        # A query does not queue behind the clips of a scan. Other devices than the CPU do one thing at a time.
+        workers = os.cpu_count() or 1
+        self._asked = ThreadPoolExecutor(workers, thread_name_prefix="asked")
+        self._scanned = ThreadPoolExecutor(workers, thread_name_prefix="tower")
+        self._turn = threading.Lock()
         if self.device == "cpu":
             torch.set_num_threads(1)
-            self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="tower")
         self._dual.to(self.device)
         if self.device == "cpu":  # a query takes 0.6 of the time; of some ten rows most of it is reading the weights
             pack_linears(self._dual.text_model, TEXT_ROWS)
@@ -104,19 +110,24 @@ class ClapEncoder:
             Unit rows, shape (len(batch), dimension), float32. A row that is not finite is all NaN; its neighbours are
             not affected.
         """
-        return self.project(self.pool_features(batch))
+        return self.project(self._pooled(batch, self._asked))
 
     def pool_features(self, batch: Sequence[Features]) -> list[FloatArray]:
         """Run the audio tower alone; what it gives can be kept, and is the same for bundles of the same `tower_id`.
+
+        Several threads may call it at a time; whatever else is asked for does not wait until all of a batch is done.
 
         Returns:
             For each clip one row for each view that was run, shape (n_views, audio_width), float32: one view of a
             fused clip, else as many as the front end made.
         """
+        return self._pooled(batch, self._scanned)
+
+    def _pooled(self, batch: Sequence[Features], pool: ThreadPoolExecutor) -> list[FloatArray]:
         views = [self._views(clip) for clip in batch]
         flat = [view for of_clip in views for view in of_clip]
         if self.device == "cpu":
-            rows = list(self._pool.map(lambda view: self._audio_rows([view])[0], flat))
+            rows = list(pool.map(lambda view: self._audio_rows([view])[0], flat))
         else:
             rows = self._in_batches(flat, self._audio_rows)
         ends = np.cumsum([len(of_clip) for of_clip in views]).tolist()
@@ -132,8 +143,8 @@ class ClapEncoder:
             return np.zeros((0, self.dimension), np.float32)
         flat = np.concatenate(pooled)
         # One by one on the CPU, as in the tower: a row must not depend on its neighbours.
-        projected = self._pool.map(self._projected, flat[:, None]) if self.device == "cpu" else [self._projected(flat)]
-        units = _unit(np.concatenate(list(projected)))
+        rows = flat[:, None] if self.device == "cpu" else [flat]
+        units = _unit(np.concatenate(self._asked.submit(lambda: [self._projected(row) for row in rows]).result()))
         ends = np.cumsum([len(rows) for rows in pooled]).tolist()
         # Windows of one clip are averaged as unit vectors; the mean of one is itself.
         return _unit(
@@ -162,7 +173,7 @@ class ClapEncoder:
         readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         encoded = [self._tokenizer.encode(text).ids for text in readable]
         if self.device == "cpu":
-            rows = list(self._pool.map(lambda ids: self._text_rows([ids])[0], encoded))
+            rows = list(self._asked.map(lambda ids: self._text_rows([ids])[0], encoded))
         else:
             rows = self._in_batches(encoded, self._text_rows)
         return _unit(np.stack(rows))
@@ -204,16 +215,15 @@ class ClapEncoder:
             longer = torch.tensor([[views[i][1]] for i in chosen], device=self.device)
             # The restructured tower holds its weights in the precision; others are cast as they are used.
             reduced = self.precision == "bfloat16" and not isinstance(self._dual.audio_model, htsat.QuickHtsat)
-            with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=reduced):
-                output = self._dual.pool_audio(mel, longer)
-            rows[chosen] = output.float().cpu().numpy()
+            autocast = torch.autocast(self.device, torch.bfloat16, enabled=reduced)
+            with self._on_device(), torch.inference_mode(), autocast:
+                rows[chosen] = self._dual.pool_audio(mel, longer).float().cpu().numpy()
         return rows
 
     def _projected(self, pooled: FloatArray) -> FloatArray:
         """Projection over pooled rows, always in float32. (n, dimension), not unit length."""
-        with torch.inference_mode():
-            output = self._dual.project_audio(torch.from_numpy(pooled).to(self.device))
-        rows: FloatArray = output.cpu().numpy()
+        with self._on_device(), torch.inference_mode():
+            rows: FloatArray = self._dual.project_audio(torch.from_numpy(pooled).to(self.device)).cpu().numpy()
         return rows
 
     def _text_rows(self, encoded: Sequence[list[int]]) -> FloatArray:
@@ -224,11 +234,14 @@ class ClapEncoder:
         for row, ids in enumerate(encoded):
             tokens[row, : len(ids)] = torch.tensor(ids)
             mask[row, : len(ids)] = 1
-        with torch.inference_mode():
+        with self._on_device(), torch.inference_mode():
             pooled = self._dual.pool_text(tokens.to(self.device), mask.to(self.device))
-            output = self._dual.project_text(pooled)
-        result: FloatArray = output.float().cpu().numpy()
+            result: FloatArray = self._dual.project_text(pooled).float().cpu().numpy()
         return result
+
+    def _on_device(self) -> AbstractContextManager[object]:
+        """A graphics card does one thing at a time, in memory for one; on the CPU everybody goes on."""
+        return nullcontext() if self.device == "cpu" else self._turn
 
     def _in_batches(self, items: Sequence[Any], embed: Callable[[Sequence[Any]], FloatArray]) -> list[FloatArray]:
         """Run in batches as large as the device's memory takes."""

@@ -20,8 +20,11 @@ def add_clip(catalogue: Catalogue, name: str, sound: Sound | None = None, second
     clip = listed(catalogue, root.id)[name.encode()]
     digest = name.encode().ljust(16, b".")
     vector = np.eye(4, dtype=np.float32)[0]
-    catalogue.record("b", [Analysis(clip, digest, 10, 20, seconds, 44_100, 1, "WAV", b"", vector, sound=sound)], [])
-    return int(catalogue._db.query("SELECT content_id FROM clips WHERE id = ?", (clip,))[0][0])
+    catalogue.record("b", [Analysis(clip, digest, 10, 20, seconds, 44_100, 1, "WAV", b"", vector)], [])
+    content = int(catalogue._db.query("SELECT content_id FROM clips WHERE id = ?", (clip,))[0][0])
+    if sound is not None:
+        catalogue.sounds.record({content: sound})
+    return content
 
 
 def test_clips_know_what_they_sound_like(catalogue: Catalogue) -> None:

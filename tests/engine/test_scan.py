@@ -11,7 +11,7 @@ import pytest
 
 from soundsearch.audio.analysis import analyse
 from soundsearch.audio.decode import decode, mono
-from soundsearch.audio.peaks import Peaks, peaks
+from soundsearch.audio.peaks import COLUMNS, Peaks, peaks
 from soundsearch.engine import analysing, listing
 from soundsearch.engine.service import Engine
 from soundsearch.errors import CatalogueError
@@ -279,12 +279,23 @@ def test_listing_passes_filters(engine: Engine, library: Path) -> None:
     assert np.isclose(clips[0].duration_s, 0.2, atol=1e-3)
 
 
-def test_clips_are_measured_as_they_are_analysed(engine: Engine, library: Path) -> None:
-    run_scan(engine, library)
-    clips = engine.clips(engine.rank(Query(), 100).clip_ids.tolist())
+def test_clips_are_drawn_at_once_and_measured_when_all_can_be_searched(engine: Engine, library: Path) -> None:
+    steps = engine.scan([str(library)])
+    while next(steps).phase != "measure":
+        pass
+    assert len(engine.search(Query(texts=("a tone",)), 99)) == 13
+    early = engine.clips(engine.rank(Query(), 99).clip_ids.tolist())
+    assert all(len(clip.peaks) == 3 * COLUMNS and clip.brightness_hz is None for clip in early)
+    assert len(engine.rank(Query(), 99, "-brightness_hz")) == 13  # nothing to sort by yet
+    rates = [step.rate for step in steps if step.phase == "measure"]
+    assert min(rates) > 0  # the status line says how much longer
+    clips = engine.clips(engine.rank(Query(), 99).clip_ids.tolist())
+    assert [clip.peaks for clip in clips] == [clip.peaks for clip in early]
     assert all(clip.peak_db is not None and clip.brightness_hz is not None for clip in clips)
     low, high = (next(clip for clip in clips if clip.name == f"tone {n}.wav") for n in ("00", "11"))
     assert low.brightness_hz < high.brightness_hz
+    by_brightness = engine.clips(engine.rank(Query(), 99, "brightness_hz").clip_ids.tolist())
+    assert by_brightness == sorted(clips, key=lambda clip: clip.brightness_hz)
 
 
 def test_an_older_catalogue_is_measured_without_embedding_again(engine: Engine, library: Path) -> None:

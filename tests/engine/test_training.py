@@ -81,7 +81,7 @@ def test_a_child_of_the_same_tower_hears_a_library_without_opening_a_sound(
     decoded = Engine(Places(tmp_path / "decoded"), model=str(child))
     run_scan(decoded, library)
     engine.use_model("child")
-    monkeypatch.setattr(analysing, "_read", lambda *_: pytest.fail("a sound file was opened"))
+    monkeypatch.setattr(analysing, "read", lambda *_: pytest.fail("a sound file was opened"))
     report = run_scan(engine)
     assert report.embedded == 12 and engine.status().embedded == 13
     assert state(engine) == state(decoded)  # the same bytes

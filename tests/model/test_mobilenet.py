@@ -1,5 +1,7 @@
 """The starter's tower restructured for embedding says what the tower of the training says."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
@@ -30,3 +32,13 @@ def test_the_quick_tower_is_the_tower(width: float, frames: int, batch: int) -> 
     assert exact.std() > 0.01
     assert (quick - exact).abs().max() < 1e-5 * exact.abs().max()
     assert all(torch.equal(weight, before[name]) for name, weight in tower.state_dict().items())
+
+
+def test_the_traced_tower_gives_the_same_bytes_for_clips_of_any_length_side_by_side() -> None:
+    quick = QuickMobileNet(trained_looking(0.4))
+    clips = [torch.randn(1, 1, frames, 128) for frames in (150, 1000, 64, 151, 150, 1000)]
+    with ThreadPoolExecutor(2) as pool, torch.inference_mode():
+        found = list(pool.map(quick, clips))
+        expected = [quick._layers(clip) for clip in clips]
+    assert isinstance(quick._traced, torch.jit.ScriptModule), "it is three times as fast"
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
