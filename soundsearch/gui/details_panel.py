@@ -196,7 +196,7 @@ class DetailsPanel(QFrame):
         _empty(self._tag_flow)
         by_label: dict[str, list[Tag]] = {}
         for tag in tags:
-            by_label.setdefault(tag.label.casefold(), []).append(tag)
+            by_label.setdefault(tag.label, []).append(tag)
         for same in by_label.values():
             chip = self._tag_chip(same)
             self._tag_flow.addWidget(chip)
