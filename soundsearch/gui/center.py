@@ -82,7 +82,7 @@ class Center(QWidget):
 
         self.search_bar.search_requested.connect(self._search)
         self.results.header.order_chosen.connect(self._sort)
-        self.search_bar.list_entered.connect(self.results.enter)
+        self.search_bar.list_entered.connect(self._enter)
         self.suggestions.chosen.connect(lambda words: self.search_bar.set_draft(Draft(words)))
         self.model.fetch_needed.connect(bridge.fetch_clips)
         bridge.clips_fetched.connect(self.model.put_clips)
@@ -169,6 +169,13 @@ class Center(QWidget):
         if had_keyboard:
             (self.map.view if wanted else self.results).setFocus()
         self.map_toggled.emit(wanted)
+
+    def _enter(self) -> None:
+        """The keyboard goes from the query to what answers it."""
+        if self.map.view.isVisible():
+            self.map.view.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        else:
+            self.results.enter()
 
     def _search(self, request: Search) -> None:
         """Ask; a listing and the answers to queries are each sorted as the user last sorted one of their kind."""

@@ -189,9 +189,16 @@ class ResultsView(QTableView):
         return bool(len(rows))
 
     def select_clips(self, clip_ids: IntArray) -> None:
-        """Select these clips, as far as they are among the results, without playing any."""
+        """Select these clips, as far as they are among the results, without playing any.
+
+        The keyboard stays on a clip that is one of them, or goes to the first: commands for one clip take that.
+        """
+        rows = np.sort(self._model.rows_of(clip_ids))
+        current = self.current_id()
+        if current not in clip_ids:
+            current = self._model.clip_id(int(rows[0])) if len(rows) else None
         self._restoring = True
-        self._select_ids(clip_ids, None)
+        self._select_ids(clip_ids, current)
         self._restoring = False
         self.selection_changed.emit()
 

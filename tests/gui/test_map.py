@@ -129,6 +129,13 @@ def test_keys_walk_and_zoom(window: MainWindow, qtbot: QtBot) -> None:
     assert view.camera.zoom == 1
 
 
+def test_down_goes_from_the_query_to_the_map(window: MainWindow, qtbot: QtBot) -> None:
+    box = window.center.search_bar.box
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key.Key_Down)
+    assert window.center.map.view.hasFocus()
+
+
 def test_a_lasso_selects_in_the_list(window: MainWindow, qtbot: QtBot) -> None:
     page, results = window.center.map, window.center.results
     page.lasso.setChecked(True)
@@ -140,6 +147,7 @@ def test_a_lasso_selects_in_the_list(window: MainWindow, qtbot: QtBot) -> None:
         QPoint(1, view.height() - 2),
     ]
     view._set_hovered(None)
+    heard = len(window.fake_player.calls)
     qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=corners[0])
     for corner in corners[1:]:
         qtbot.mouseMove(view, corner)
@@ -147,6 +155,11 @@ def test_a_lasso_selects_in_the_list(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=corners[-1])
     assert sorted(results.selected_ids()) == sorted(view._map.clip_ids)
     assert len(view._selected) == len(view._map)
+    assert results.current_id() == window.center.model.clip_id(0)  # that is what S, R and the details take
+    qtbot.waitUntil(lambda: f"all {len(view._map)} selected" in window.details.remark.text())
+    qtbot.keyClick(view, Qt.Key.Key_S)
+    assert len(window.center.search_bar.draft.sounds) == 1
+    assert len(window.fake_player.calls) == heard
 
 
 def test_hits_stand_out_and_legends_name_the_colours(window: MainWindow, qtbot: QtBot) -> None:
