@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
+from threadpoolctl import threadpool_limits
+
 from soundsearch.catalogue.pooled import PooledStore
 from soundsearch.catalogue.store import Catalogue, KnownRoot
 from soundsearch.engine.analysing import analyse
@@ -49,10 +51,14 @@ def scan(
         online.append(root)
         report = yield from list_root(catalogue, root, report)
     if not catalogue.is_complete(bundle.id):
-        projected = yield from project_kept(catalogue, pooled, bundle, hearing)
-        report = replace(report, embedded=projected)
-        report = yield from analyse(catalogue, bundle, hearing, online, report, workers or os.cpu_count() or 1)
-        yield from measure_contents(catalogue, online, workers or os.cpu_count() or 1)
+        threads = workers or os.cpu_count() or 1
+        # Every processor has a thread of ours. Those that each small matrix product would start wait for one another
+        # without sleeping, and cost the full model a third of its clips a second.
+        with threadpool_limits(1, user_api="blas"):
+            projected = yield from project_kept(catalogue, pooled, bundle, hearing)
+            report = replace(report, embedded=projected)
+            report = yield from analyse(catalogue, bundle, hearing, online, report, threads)
+            yield from measure_contents(catalogue, online, threads)
         catalogue.note_complete(bundle.id)
     ids = [root.id for root in online]
     return replace(

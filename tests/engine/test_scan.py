@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from soundsearch.audio.analysis import analyse
 from soundsearch.audio.decode import decode, mono
@@ -296,6 +297,20 @@ def test_clips_are_drawn_at_once_and_measured_when_all_can_be_searched(engine: E
     assert low.brightness_hz < high.brightness_hz
     by_brightness = engine.clips(engine.rank(Query(), 99, "brightness_hz").clip_ids.tolist())
     assert by_brightness == sorted(clips, key=lambda clip: clip.brightness_hz)
+
+
+def test_matrix_products_start_no_threads_while_a_scan_runs(engine: Engine, library: Path) -> None:
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        during = [threads() for step in engine.scan([str(library)]) if step.phase in ("analyse", "measure")]
+        assert all(found == {1} for found in during) and len(during) > 2
+        stopped = engine.scan()
+        next(stopped, None)
+        stopped.close()
+        assert threads() == before == {2}
 
 
 def test_an_older_catalogue_is_measured_without_embedding_again(engine: Engine, library: Path) -> None:
