@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from soundsearch.audio.features import Features, load_features
 from soundsearch.audio.windows import load_in_noise
-from soundsearch.catalogue.names import NameHits
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.calibration import Calibration
 from soundsearch.engine.direction import Direction, Yardstick
@@ -63,7 +62,6 @@ class ActiveModel:
         self._index: VectorIndex | None = None
         self._moments = MomentIndex(catalogue.moments, bundle)
         self._texts: dict[str, FloatArray] = {}
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="query")
         self._calibration = Calibration()
         self._everyday: FloatArray | None = None
 
@@ -164,10 +162,6 @@ class ActiveModel:
         Raises:
             SoundSearchError: If the model cannot be loaded or an example not be read.
         """
-        # The tower leaves the interpreter to others: names are found meanwhile, on another processor.
-        embedded = self._aside.submit(self.embed_texts, (*query.texts, *query.not_texts))
-        names = self._catalogue.names.search(" ".join(query.texts))
-        embedded.result()
         direction = Direction(
             texts=self.embed_texts(query.texts),
             not_texts=self.embed_texts(query.not_texts),
@@ -178,14 +172,15 @@ class ActiveModel:
             unlike_weights=tuple(example.weight for example in query.unlikes),
         )
         try:
-            return self._ranked(query, direction, names, selection, limit)
+            return self._ranked(query, direction, selection, limit)
         except IndexStoreError as err:  # a cache: the catalogue has what it should hold
             log.warning("%s", err)
             self.forget_index()
-            return self._ranked(query, direction, names, selection, limit)
+            return self._ranked(query, direction, selection, limit)
 
-    def _ranked(self, query: Query, direction: Direction, names: NameHits, selection: Selection, limit: int) -> Ranking:
+    def _ranked(self, query: Query, direction: Direction, selection: Selection, limit: int) -> Ranking:
         index = self.index()
+        names = self._catalogue.names.search(" ".join(query.texts))
         if not len(index) and not len(names):
             return listing(())
         yardstick = Yardstick(direction, index)

@@ -27,6 +27,7 @@ EXACT_BELOW = 500_000
 NEWER = 20_000  # vectors that came after the graph was made and are scanned beside it; more, and it is made to grow
 WORN = 4  # where more than a part of so many is gone, it is made anew
 WIDE = 0.25  # share that a filter must leave for the graph to be asked: of less, it misses a fifth of the nearest
+HALF = 0.5  # share that a filter must leave for the graph to find as much with the same effort (docs/performance.md)
 NARROW = 8  # a filter that leaves less than a part of so many is looked at row by row
 SPARE = 1.3  # how many more are proposed than wanted
 MOST_PROPOSED = 2000  # by the graph: more are found faster by a scan
@@ -186,8 +187,8 @@ class VectorIndex:
         share = 1.0 if allowed is None else min(1.0, len(allowed) / len(self))
         if share < WIDE:
             return None
-        # What is filtered out, or gone, must leave as many as are looked at without a filter.
-        n = int(max(self._graph.effort, limit * SPARE) / share)
+        # Half of what an effort finds holds the nearest of half of the vectors: of less, more must be looked at.
+        n = int(max(self._graph.effort * max(1.0, HALF / share), limit * SPARE / share))
         if n > MOST_PROPOSED:
             return None
         found = self._graph.nearest(query, min(n, len(self._graph)), self._graph.effort)
