@@ -16,6 +16,7 @@ from soundsearch.engine.ahead import Ahead
 from soundsearch.engine.hearing import Hearing
 from soundsearch.engine.listing import reach
 from soundsearch.engine.reading import Outcome, read
+from soundsearch.engine.turns import InView, in_turn
 from soundsearch.model.bundle import Bundle
 from soundsearch.records import FloatArray, Progress, ScanReport
 
@@ -35,8 +36,11 @@ def analyse(
     roots: Sequence[KnownRoot],
     report: ScanReport,
     workers: int,
+    in_view: InView,
 ) -> Generator[Progress, None, ScanReport]:
-    """Make the clips below the roots searchable that are not yet; each batch is kept.
+    """Make the clips below the roots searchable that are not yet: those in view first, then the newest.
+
+    Each batch is kept.
 
     Returns:
         The report, with what was added to it.
@@ -44,7 +48,7 @@ def analyse(
     pending = catalogue.pending(bundle.id, [root.id for root in roots])
     if not pending:
         return report
-    run = _Run(catalogue, bundle, hearing, roots, pending, workers)
+    run = _Run(catalogue, bundle, hearing, roots, pending, workers, in_view)
     try:
         yield from run.steps()
     finally:
@@ -87,13 +91,16 @@ class _Run:
         roots: Sequence[KnownRoot],
         pending: Sequence[PendingFile],
         workers: int,
+        in_view: InView,
     ) -> None:
         self.moved = self.embedded = 0
         self._catalogue, self._bundle, self._hearing, self._roots = catalogue, bundle, hearing, roots
         self._total, self._done, self._started = len(pending), 0, time.monotonic()
         self._known = known = catalogue.embedded_digests(bundle.id)
         self._offline: set[int] = set()
-        self._files = Ahead(pending, lambda file: read(file, bundle.front_end, known), workers, "decode")
+        self._files = Ahead(
+            in_turn(pending, in_view), lambda file: read(file, bundle.front_end, known), workers, "decode"
+        )
         self._batch, self._target = _Batch(), 1.0
         self._ear: Hearing | None = None
         self._tower = ThreadPoolExecutor(IN_TOWER, thread_name_prefix="hear")

@@ -13,6 +13,7 @@ from soundsearch.engine.analysing import analyse
 from soundsearch.engine.hearing import Hearing, project_kept
 from soundsearch.engine.listing import list_root, reach
 from soundsearch.engine.measuring import measure_contents
+from soundsearch.engine.turns import InView
 from soundsearch.model.bundle import Bundle
 from soundsearch.records import Progress, ScanReport
 
@@ -24,6 +25,7 @@ def scan(
     hearing: Callable[[], Hearing | None],
     roots: Sequence[KnownRoot],
     workers: int | None = None,
+    in_view: InView = tuple,
 ) -> Generator[Progress, None, ScanReport]:
     """Bring the catalogue up to date with what is below the roots.
 
@@ -36,6 +38,7 @@ def scan(
         hearing: Gives the loaded model, or None while it is still being loaded.
         roots: Which folders.
         workers: Threads that decode; default one for each processor.
+        in_view: Ids of clips that are wanted before others.
     Returns:
         The report, as the generator's value.
     """
@@ -57,7 +60,7 @@ def scan(
         with threadpool_limits(1, user_api="blas"):
             projected = yield from project_kept(catalogue, pooled, bundle, hearing)
             report = replace(report, embedded=projected)
-            report = yield from analyse(catalogue, bundle, hearing, online, report, threads)
+            report = yield from analyse(catalogue, bundle, hearing, online, report, threads, in_view)
             yield from measure_contents(catalogue, online, threads)
         catalogue.note_complete(bundle.id)
     ids = [root.id for root in online]

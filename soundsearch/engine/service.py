@@ -55,6 +55,8 @@ from soundsearch.settings import Places, Settings
 
 log = logging.getLogger(__name__)
 
+MOST_IN_VIEW = 200  # rows of the tallest screen
+
 
 class Engine:
     """One open library. Used from one thread.
@@ -96,6 +98,7 @@ class Engine:
         self._pooled = PooledStore(places.pooled, self.settings.pooled_limit_mb * 1_000_000)
         self._chosen: ActiveModel | None = None
         self._before: ActiveModel | None = None  # answers until the chosen model has heard as much
+        self._in_view: tuple[int, ...] = ()  # clips that were asked for last
         self._selections: dict[tuple[int, Filter, bool], Filtered] = {}
 
     def close(self) -> None:
@@ -284,7 +287,9 @@ class Engine:
             return Hearing(model.encoder, self._pooled) if model.start_loading().done() else None
 
         unique = list({root.id: root for root in found}.values())
-        report = yield from scan(self._catalogue, self._pooled, model.bundle, hearing, unique, workers)
+        report = yield from scan(
+            self._catalogue, self._pooled, model.bundle, hearing, unique, workers, lambda: self._in_view
+        )
         if moments or self.settings.moments:
             yield from hear_moments(self._catalogue, model.bundle, hearing, unique)
         yield from model.store_index()
@@ -376,7 +381,8 @@ class Engine:
         return hits
 
     def clips(self, clip_ids: Sequence[int]) -> list[Clip]:
-        """Records of clips in the order asked; forgotten ids are left out."""
+        """Records of clips in the order asked; forgotten ids are left out. A scan analyses the last ones first."""
+        self._in_view = tuple(clip_ids[:MOST_IN_VIEW])
         return self._catalogue.clips(clip_ids)
 
     def embed_files(self, examples: Sequence[Example]) -> FloatArray:

@@ -45,6 +45,20 @@ def test_names_are_listed_before_anything_is_analysed(engine: Engine, library: P
     steps.close()
 
 
+def test_what_is_looked_at_is_analysed_first(engine: Engine, tmp_path: Path) -> None:
+    for number in range(30):
+        write_tone(tmp_path / "Tones" / f"{number:02}.wav", 200.0 + number)
+        os.utime(tmp_path / "Tones" / f"{number:02}.wav", (1_000 + number, 1_000 + number))
+    steps = engine.scan([str(tmp_path / "Tones")], workers=1)
+    while next(steps).phase == "list":
+        pass
+    oldest = engine.rank(Query(), 1).clip_ids.tolist()
+    while engine.clips(oldest)[0].state is ClipState.PENDING:  # as the window asks for a row that it paints
+        next(steps)
+    assert engine.status().embedded < 15
+    steps.close()
+
+
 def test_long_recordings_are_searchable_before_they_are_measured(open_engine: OpenEngine, tmp_path: Path) -> None:
     folder = tmp_path / "Tapes"
     folder.mkdir()
