@@ -57,6 +57,10 @@ TEST_PROGRAMS = {
     "ffprobe": "ffmpeg",
     "exiftool": "libimage-exiftool-perl",
     "mediainfo": "mediainfo",
+    "openbox": "openbox",
+    "xprop": "x11-utils",
+    "pcmanfm": "pcmanfm",
+    "mhwaveedit": "mhwaveedit",
 }
 PULSE_PLUGIN = "*/alsa-lib/libasound_module_pcm_pulse.so"
 

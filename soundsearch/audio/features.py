@@ -105,8 +105,8 @@ def features(samples: FloatArray, front_end: FrontEnd) -> Features:
 
 
 def _views(mel: FloatArray, front_end: FrontEnd) -> FloatArray:
-    """One spectrogram as often as the model has views, held once."""
-    return np.broadcast_to(mel, (4 if front_end.long == "fusion" else 1, *mel.shape))
+    """One spectrogram as often as the model has views, held once; of four, none can be written to."""
+    return np.broadcast_to(mel, (4, *mel.shape)) if front_end.long == "fusion" else mel[None]
 
 
 def _prepare(samples: FloatArray, front_end: FrontEnd) -> FloatArray:
