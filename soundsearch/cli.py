@@ -22,6 +22,7 @@ from soundsearch.records import (
     FloatArray,
     Hit,
     LibraryStatus,
+    ProposedTag,
     TagProposals,
 )
 from soundsearch.settings import Places
@@ -313,14 +314,14 @@ def _tag(options: argparse.Namespace, places: Places) -> int:
     for failure in failed:
         say(f"Cannot write into {shown(failure.path)}: {failure.reason}")
     if options.json:
-        keys = ("label", "score", "accepted")
-        told = (
-            (clip.path, [{key: getattr(tag, key) for key in keys} for tag in clip.tags]) for clip in proposals.clips
-        )
-        print_json([{"path": path, "tags": tags} for path, tags in told])
+        print_json([{"path": clip.path, "tags": [_told(tag) for tag in clip.tags]} for clip in proposals.clips])
     else:
         _print_proposals(proposals)
     return FAILED if failed else DONE
+
+
+def _told(tag: ProposedTag) -> dict[str, object]:
+    return {"label": tag.label, "score": tag.score, "accepted": tag.accepted}
 
 
 def _print_proposals(proposals: TagProposals) -> None:

@@ -100,7 +100,7 @@ def collect(
     items = [
         item
         for item in found.items
-        if (not (folders or collections) or item.path in collected or _is_in(item.path, base, folders))
+        if (not (folders or collections) or item.digest in collected or _is_in(item.path, base, folders))
         and not _excluded(item, base, exclude)
     ]
     if not items and not found.streamed:
@@ -261,13 +261,17 @@ def _catalogue_of(path: Path) -> Path | None:
 
 
 def _collected(path: Path, collections: Collection[str]) -> frozenset[str]:
-    """Paths of the clips in some collections."""
+    """Digests of the items in some collections; what was not analysed is in none."""
     catalogue = Catalogue(path)
     try:
-        ids, _ = catalogue.select(Filter(collections=tuple(collections)))
-        return frozenset(clip.path for clip in catalogue.clips(ids.tolist()))
+        _, contents = catalogue.select(Filter(collections=tuple(collections)))
+        return frozenset(_digest(content) for content in contents.tolist())
     finally:
         catalogue.close()
+
+
+def _digest(content: int) -> str:
+    return f"content {content}"
 
 
 def _from_catalogue(path: Path, keep_words: Collection[str], drop_words: Collection[str]) -> Collected:
@@ -292,6 +296,6 @@ def _from_catalogue(path: Path, keep_words: Collection[str], drop_words: Collect
         drop_words,
     )
     content = dict(zip(ids, contents, strict=True))
-    digests = [f"content {content[clip.id]}" if content[clip.id] else "" for clip in here]
+    digests = [_digest(content[clip.id]) if content[clip.id] else "" for clip in here]
     items = tuple(replace(item, digest=digest) for item, digest in zip(items, digests, strict=True))
     return Collected(items, "catalogue", cleaning, tuple(problems))

@@ -1,8 +1,9 @@
 """ActiveModel: one model at work in this library: its bundle, its encoder once that is loaded, and its vector index."""
 
 import logging
+import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 GRAPH_BATCH = 100  # vectors a step of the index build adds, about 0.1 s
 MAX_TEXTS = 10_000  # texts whose embeddings are kept
+MAX_SOUNDS = 1_000  # parts of files, as they are and in noise
 
 
 class ActiveModel:
@@ -62,6 +64,7 @@ class ActiveModel:
         self._index: VectorIndex | None = None
         self._moments = MomentIndex(catalogue.moments, bundle)
         self._texts: dict[str, FloatArray] = {}
+        self._sounds: dict[tuple[object, ...], FloatArray] = {}
         self._calibration = Calibration()
         self._everyday: FloatArray | None = None
 
@@ -133,18 +136,42 @@ class ActiveModel:
         return np.stack(rows) if rows else np.zeros((0, self.bundle.dimension), np.float32)
 
     def embed_files(self, examples: Sequence[Example]) -> FloatArray:
-        """Embed files, or parts of them: unit rows (n, dimension) in the order given.
+        """Embed files, or parts of them: unit rows (n, dimension) in the order given. Those of before come from memory.
 
         Raises:
             DecodeError: If one cannot be read, or the model finds nothing in it; the message names it.
         """
-        rows = []
-        for example in examples:
-            row = self.encoder.embed_features([self._features(example)])[0]
-            if not np.isfinite(row).all():
-                raise DecodeError(f"The model finds nothing in {example.path}.", "Choose another sound.")
-            rows.append(row)
+        rows = [self._kept(self._hear, example) for example in examples]
         return np.stack(rows) if rows else np.zeros((0, self.bundle.dimension), np.float32)
+
+    def _kept(self, hear: Callable[[Example], FloatArray], example: Example) -> FloatArray:
+        """What hearing a part of a file gives, kept while the file stays as it is: words beside it are typed by letters."""
+        try:
+            status = os.stat(example.path)
+        except (OSError, ValueError):  # hearing it says what is wrong
+            return hear(example)
+        part = (example.path, example.start_s, example.end_s)
+        key = (hear.__name__, *part, status.st_size, status.st_mtime_ns)
+        if key not in self._sounds:
+            if len(self._sounds) >= MAX_SOUNDS:
+                self._sounds.clear()
+            self._sounds[key] = hear(example)
+        return self._sounds[key]
+
+    def _hear(self, example: Example) -> FloatArray:
+        row: FloatArray = self.encoder.embed_features([self._features(example)])[0]
+        if not np.isfinite(row).all():
+            raise DecodeError(f"The model finds nothing in {example.path}.", "Choose another sound.")
+        return row
+
+    def _hear_in_noise(self, example: Example) -> FloatArray:
+        """A sound as it is in a recording; as it is alone where nothing is known of that."""
+        made = load_in_noise(example.path, self.bundle.front_end, example.start_s, example.end_s)
+        if made is not None:
+            row: FloatArray = self.encoder.embed_features([made])[0]
+            if np.isfinite(row).all():
+                return row
+        return self._kept(self._hear, example)
 
     def _features(self, example: Example) -> Features:
         try:
@@ -199,11 +226,7 @@ class ActiveModel:
         """A query as it sounds in a recording; None where that makes no difference, or there are no moments."""
         if not likes or not len(self._moments):
             return None
-        rows = direction.likes.copy()
-        for row, example in enumerate(likes):
-            made = load_in_noise(example.path, self.bundle.front_end, example.start_s, example.end_s)
-            if made and np.isfinite(heard := self.encoder.embed_features([made])[0]).all():
-                rows[row] = heard
+        rows = np.stack([self._kept(self._hear_in_noise, example) for example in likes])
         return None if np.array_equal(rows, direction.likes) else direction.with_likes(rows)
 
     def _alone(self, text: str, index: VectorIndex) -> Yardstick:

@@ -3,9 +3,9 @@
 from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QDialog, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QListWidget, QListWidgetItem, QPushButton, QWidget
 
-from soundsearch.gui.dialog_page import DialogPage
+from soundsearch.gui.dialog_page import fill
 from soundsearch.gui.flow_layout import flowing
 from soundsearch.gui.labels import label
 from soundsearch.gui.line_ends import LineEnds, show_line
@@ -37,18 +37,10 @@ class ColumnEditor(QDialog):
         self.wider = self._button("Wider", "Wider (→)", partial(self._widen, STEP_PX))
         self.reset = self._button("As at first", "Columns, order and widths as they were", header.reset)
         close = QPushButton("Close")
-        close.setDefault(True)
         close.clicked.connect(self.close)
-        page = DialogPage()
-        page.keep_readable()
-        page.content.setSpacing(8)
-        page.content.addWidget(label("The first is the leftmost. Space shows or hides one.", tone="muted"))
-        page.content.addWidget(self.list, 1)
-        page.content.addWidget(flowing(self.up, self.down, self.narrower, self.wider))
-        page.add_buttons(self.reset, close)
-        outside = QVBoxLayout(self)
-        outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(page)
+        hint = label("The first is the leftmost. Space shows or hides one.", tone="muted")
+        steps = flowing(self.up, self.down, self.narrower, self.wider)
+        fill(self, (hint, self.list, steps), (self.reset, close)).keep_readable()
         self.list.itemChanged.connect(self._tick)
         self.list.currentRowChanged.connect(lambda _: self._allow())
         header.columns_changed.connect(self._fill)

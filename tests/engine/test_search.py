@@ -12,7 +12,7 @@ from soundsearch.errors import DecodeError, ModelError
 from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import Example, Filter, FloatArray, Query, Strength
 from soundsearch.settings import Places, Settings, load, save
-from tests.bundles import tiny
+from tests.bundles import tiny, write_tone
 from tests.engine.conftest import OpenEngine, run_scan
 
 
@@ -86,6 +86,16 @@ def test_a_part_of_a_sound(scanned: Engine, library: Path) -> None:
     path = str(library / "Low" / "tone 04.wav")
     whole, part = (scanned.embed_files([Example(path, *times)])[0] for times in ((None, None), (0.05, 0.15)))
     assert whole.shape == part.shape and not np.array_equal(whole, part)
+
+
+def test_a_sound_is_heard_once_for_all_letters_and_again_when_its_file_changes(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "hum.wav"
+    write_tone(path, 200.0)
+    first = engine.embed_files([Example(str(path))])
+    assert engine.embed_files([Example(str(path))])[0] is not first[0]  # nobody writes into what is kept
+    assert len(engine.chosen._sounds) == 1
+    write_tone(path, 900.0, seconds=0.7)
+    assert not np.array_equal(engine.embed_files([Example(str(path))]), first)
 
 
 def test_an_example_that_cannot_be_read_is_named(scanned: Engine, library: Path) -> None:
