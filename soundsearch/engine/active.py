@@ -145,7 +145,7 @@ class ActiveModel:
         return np.stack(rows) if rows else np.zeros((0, self.bundle.dimension), np.float32)
 
     def _kept(self, hear: Callable[[Example], FloatArray], example: Example) -> FloatArray:
-        """What a part of a file is to the model, kept while the file stays as it is: words beside it come by letters."""
+        """What a part of a file is to the model, kept while the file stays as it is: words come letter by letter."""
         try:
             status = os.stat(example.path)
         except (OSError, ValueError):  # hearing it says what is wrong
