@@ -4,7 +4,8 @@ What differs: query, key and value are one product; tokens stay in the order of 
 windows and merging patches is one gather each; position bias and shift mask are one tensor made beforehand; attention
 is the fused kernel; weights are packed where the processor gains by it; the stretch to 1,024 frames is a mean of four
 frames with fixed weights; patches are a product instead of a convolution; a clip that is not longer than 10 s has one
-channel and no fusion branch.
+channel and no fusion branch; on the CPU the transformer is traced, without which two threads lose a sixth of their
+time, most of it waiting for Python's lock.
 Source: Chen et al., "HTS-AT: A Hierarchical Token-Semantic Audio Transformer" (ICASSP 2022), in the layout of
 transformers 5.23, `modeling_clap.py`, which stays the reference that tests compare with and that is trained.
 """
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from soundsearch.model.packed import is_exact_gelu, packed
+from soundsearch.model.tracing import Traced
 
 MASKED = -100.0  # added to scores across the seams of shifted windows, as in the reference
 
@@ -75,8 +77,8 @@ class QuickHtsat(nn.Module):
             stages.append(Stage(blocks, merge))
             if following is not None:
                 order, side = following, side // 2
-        self.stages = nn.ModuleList(stages)
-        self.norm = _norm(encoder.norm, dtype)
+        self.transformer = Transformer(stages, _norm(encoder.norm, dtype))
+        self.traced = Traced(self.transformer)
         self.requires_grad_(False)
         self.eval()
 
@@ -91,9 +93,8 @@ class QuickHtsat(nn.Module):
         taps, weights = _stretch(mel.shape[2], self._width, mel.device)
         mel = _taken(mel, taps, weights)
         tokens = self._tokens(mel, is_longer)
-        for stage in self.stages:
-            tokens = stage(tokens)
-        pooled: Tensor = self.norm(tokens).float().mean(dim=1)  # the reference reorders before it takes this mean
+        is_one = len(tokens) == 1 and tokens.device.type == "cpu"  # there clips come one by one: the trace is of one
+        pooled: Tensor = (self.traced if is_one else self.transformer)(tokens)
         return pooled
 
     def _tokens(self, mel: Tensor, is_longer: Tensor | None) -> Tensor:
@@ -110,6 +111,22 @@ class QuickHtsat(nn.Module):
         cells = cells.permute(0, 1, 4, 2, 5, 3).reshape(batch, -1, patch * patch)
         tokens: Tensor = self.patch_norm(self.patches(cells.to(self._dtype)))
         return tokens
+
+
+class Transformer(nn.Module):
+    """All stages, and the mean of what they give."""
+
+    def __init__(self, stages: list[nn.Module], norm: nn.LayerNorm) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(stages)
+        self.norm = norm
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map patches (B, n, channels), row by row, to pooled features (B, width), float32."""
+        for stage in self.stages:
+            tokens = stage(tokens)
+        pooled: Tensor = self.norm(tokens).float().mean(dim=1)  # the reference reorders before it takes this mean
+        return pooled
 
 
 class Stage(nn.Module):

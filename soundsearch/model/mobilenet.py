@@ -4,10 +4,7 @@ Layout of the network: Howard et al., "Searching for MobileNetV3" (2019), as lar
 spectrograms: Schmid et al., "Efficient large-scale audio tagging via transformer-to-CNN knowledge distillation" (2023).
 """
 
-import logging
-import threading
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self, cast
 
@@ -15,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-log = logging.getLogger(__name__)
+from soundsearch.model.tracing import Traced
 
 MODEL_TYPE = "soundsearch_mobilenet"
 
@@ -180,34 +177,12 @@ class QuickMobileNet(nn.Module):
         """Make it from a tower in evaluation mode, which is left as it was."""
         super().__init__()
         self._layers = _QuickLayers(tower).eval()
-        self._traced: Callable[[Tensor], Tensor] | None = None
-        self._tracing = threading.Lock()
+        self.traced = Traced(self._layers)
 
     def forward(self, input_features: Tensor) -> Tensor:
         """Return the pooled features (B, pooled) of log-mel spectrograms (B, 1, n_frames, n_mels)."""
-        if input_features.device.type != "cpu":
-            pooled: Tensor = self._layers(input_features)
-            return pooled
-        with self._tracing:  # when a clip is first heard: a fifth of a second, which no text query waits for
-            self._traced = self._traced or _trace(self._layers, input_features)
-        return self._traced(input_features)
-
-
-def _trace(layers: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
-    """The same operations for inputs of any size, without Python between them; the layers as they are if that fails.
-
-    torch 2.13 calls tracing deprecated, and names in its place what needs a compiler on the user's computer.
-    """
-    try:
-        with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            example = example.clone()
-            traced = torch.jit.freeze(torch.jit.trace(layers, example, check_trace=False))  # type: ignore[no-untyped-call]
-            if torch.equal(traced(example), layers(example)):
-                return cast(Callable[[Tensor], Tensor], traced)
-    except (RuntimeError, AttributeError, TypeError) as err:  # another version of torch
-        log.info("the tower is not traced: %s", err)
-    return layers
+        pooled: Tensor = (self.traced if input_features.device.type == "cpu" else self._layers)(input_features)
+        return pooled
 
 
 class _QuickLayers(nn.Module):

@@ -5,6 +5,7 @@ are used: where they are missing, refuse or give other numbers, the plain layer 
 """
 
 import logging
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 class PackedLinear(nn.Module):
     """A linear layer for inference on the CPU, with a GELU behind it if wanted; its weights cannot be read back."""
 
+    _weight: Tensor
+    _bias: Tensor | None
+
     def __init__(self, weight: Tensor, bias: Tensor | None, n_rows: int, *, gelu: bool = False) -> None:
         """Lay the weights out.
 
@@ -28,15 +32,33 @@ class PackedLinear(nn.Module):
             gelu: Whether to apply the GELU (with erf) to the result, before it is rounded.
         """
         super().__init__()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), n_rows)
-        self._bias = None if bias is None else bias.detach().clone()
+        laid_out = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), n_rows)
+        self.register_buffer("_weight", laid_out, persistent=False)  # a trace takes no such tensor but as a buffer
+        self.register_buffer("_bias", None if bias is None else bias.detach().clone(), persistent=False)
         self._multiply = torch.ops.mkldnn._linear_pointwise.default  # to look it up takes as long as a small product
         self._then: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., n_in) to (..., n_out)."""
-        product: Tensor = self._multiply(x, self._weight, self._bias, *self._then)
+        is_tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        multiply = _scripted() if is_tracing else self._multiply
+        product: Tensor = multiply(x, self._weight, self._bias, *self._then)
         return product
+
+
+@lru_cache
+def _scripted() -> Callable[..., Tensor]:
+    """The product for traces, which cannot take an empty list of numbers from Python.
+
+    From text: where a program is frozen the lines of a function cannot be read.
+    """
+    source = """
+def product(x: Tensor, weight: Tensor, bias: Optional[Tensor], then: str, _: List[int], algorithm: str):
+    numbers: List[Optional[number]] = []
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, then, numbers, algorithm)
+"""
+    product: Callable[..., Tensor] = torch.jit.CompilationUnit(source).product
+    return product
 
 
 def packed(linear: nn.Linear, n_rows: int, *, gelu: bool = False) -> nn.Module:

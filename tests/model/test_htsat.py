@@ -1,6 +1,7 @@
 """The restructured HTSAT gives what transformers' gives: every published shape, short, long and mixed batches."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -64,6 +65,18 @@ def test_with_fusion_short_long_and_mixed(preset: str) -> None:
             assert cosine(quick(mel, longer), expected) > 0.999_999
             if not any(flags):  # one channel is enough
                 assert cosine(quick(mel[:, :1], longer), expected) > 0.999_999
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_traced_tower_gives_the_same_bytes_short_and_long_side_by_side(dtype: torch.dtype) -> None:
+    quick = QuickHtsat(tower("htsat-nano-fused"), dtype)
+    clips = [mels(1, views, frames) + frames / 100 for views, frames in [(1, 1001), (4, 1001), (1, 250), (1, 1001)] * 2]
+    with ThreadPoolExecutor(2) as pool, torch.inference_mode():
+        found = list(pool.map(lambda mel: quick(mel, torch.tensor([[mel.shape[1] == 4]])), clips))
+        assert isinstance(quick.traced.traced, torch.jit.ScriptModule), "two threads do a fifth more"
+        quick.traced.traced = quick.transformer
+        expected = [quick(mel, torch.tensor([[mel.shape[1] == 4]])) for mel in clips]
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 def test_bfloat16_stays_near_and_leaves_the_reference_as_it_was() -> None:

@@ -40,5 +40,5 @@ def test_the_traced_tower_gives_the_same_bytes_for_clips_of_any_length_side_by_s
     with ThreadPoolExecutor(2) as pool, torch.inference_mode():
         found = list(pool.map(quick, clips))
         expected = [quick._layers(clip) for clip in clips]
-    assert isinstance(quick._traced, torch.jit.ScriptModule), "it is three times as fast"
+    assert isinstance(quick.traced.traced, torch.jit.ScriptModule), "it is three times as fast"
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
