@@ -183,4 +183,77 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (root_id, folder)
     ) WITHOUT ROWID;
     """,
+    """
+    -- How many clips each folder holds in each state, and how many can be heard by each model: counting takes a second
+    -- where there are a million. Kept by triggers, as names are; folder_of is in catalogue/tallies.py.
+    CREATE TABLE tallies (
+        root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+        folder BLOB NOT NULL,        -- below the root, file system bytes
+        state TEXT NOT NULL,
+        clips INTEGER NOT NULL,
+        PRIMARY KEY (root_id, folder, state)
+    ) WITHOUT ROWID;
+    INSERT INTO tallies SELECT root_id, folder_of(path), state, count(*) FROM clips GROUP BY 1, 2, 3;
+    CREATE TABLE heard (bundle TEXT PRIMARY KEY, clips INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO heard SELECT bundle, count(*) FROM embeddings JOIN clips USING (content_id)
+        WHERE state = 'ready' GROUP BY bundle;
+
+    CREATE TRIGGER clip_counted AFTER INSERT ON clips BEGIN
+        INSERT INTO tallies VALUES (new.root_id, folder_of(new.path), new.state, 1)
+            ON CONFLICT DO UPDATE SET clips = clips + 1;
+        UPDATE heard SET clips = clips + 1 WHERE new.state = 'ready' AND EXISTS (
+            SELECT 1 FROM embeddings e WHERE e.bundle = heard.bundle AND e.content_id = new.content_id);
+    END;
+    CREATE TRIGGER clip_counted_elsewhere AFTER UPDATE OF root_id, path, state ON clips
+    WHEN new.state != old.state OR new.path != old.path OR new.root_id != old.root_id BEGIN
+        UPDATE tallies SET clips = clips - 1
+            WHERE root_id = old.root_id AND folder = folder_of(old.path) AND state = old.state;
+        INSERT INTO tallies VALUES (new.root_id, folder_of(new.path), new.state, 1)
+            ON CONFLICT DO UPDATE SET clips = clips + 1;
+    END;
+    CREATE TRIGGER clip_heard AFTER UPDATE OF state, content_id ON clips
+    WHEN new.state != old.state OR new.content_id IS NOT old.content_id BEGIN
+        UPDATE heard SET clips = clips
+            + (new.state = 'ready' AND EXISTS (
+                SELECT 1 FROM embeddings e WHERE e.bundle = heard.bundle AND e.content_id = new.content_id))
+            - (old.state = 'ready' AND EXISTS (
+                SELECT 1 FROM embeddings e WHERE e.bundle = heard.bundle AND e.content_id = old.content_id));
+    END;
+    CREATE TRIGGER clip_discounted AFTER DELETE ON clips BEGIN
+        UPDATE tallies SET clips = clips - 1
+            WHERE root_id = old.root_id AND folder = folder_of(old.path) AND state = old.state;
+        UPDATE heard SET clips = clips - 1 WHERE old.state = 'ready' AND EXISTS (
+            SELECT 1 FROM embeddings e WHERE e.bundle = heard.bundle AND e.content_id = old.content_id);
+    END;
+    CREATE TRIGGER embedding_counted AFTER INSERT ON embeddings BEGIN
+        INSERT INTO heard SELECT new.bundle, 0 WHERE NOT EXISTS (SELECT 1 FROM heard WHERE bundle = new.bundle);
+        UPDATE heard SET clips = clips + (
+            SELECT count(*) FROM clips WHERE content_id = new.content_id AND state = 'ready')
+            WHERE bundle = new.bundle;
+    END;
+    CREATE TRIGGER embedding_discounted AFTER DELETE ON embeddings BEGIN
+        UPDATE heard SET clips = clips - (
+            SELECT count(*) FROM clips WHERE content_id = old.content_id AND state = 'ready')
+            WHERE bundle = old.bundle;
+    END;
+
+    -- What goes with a content is found by it: without these a content that was dropped cost a look at every vector.
+    CREATE INDEX embeddings_by_content ON embeddings (content_id);
+    CREATE INDEX moments_by_content ON moments (content_id);
+
+    -- Contents that nothing was measured of yet: a scan asks for them, and they are few.
+    CREATE TABLE unmeasured (content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE);
+    INSERT INTO unmeasured SELECT id FROM contents WHERE id NOT IN (SELECT content_id FROM sounds);
+    CREATE TRIGGER content_came AFTER INSERT ON contents BEGIN
+        INSERT INTO unmeasured VALUES (new.id);
+    END;
+    CREATE TRIGGER content_measured AFTER INSERT ON sounds BEGIN
+        DELETE FROM unmeasured WHERE content_id = new.content_id;
+    END;
+    CREATE TRIGGER content_forgotten AFTER DELETE ON sounds
+    WHEN EXISTS (SELECT 1 FROM contents WHERE id = old.content_id) BEGIN
+        INSERT INTO unmeasured VALUES (old.content_id);
+    END;
+    CREATE INDEX sounds_by_version ON sounds (version);
+    """,
 )

@@ -95,10 +95,11 @@ class Sounds:
         rows = self._db.query(
             f"""SELECT content_id, root_id, roots.path, clips.path, size_bytes, max(modified_ns), peaks != x''
             FROM clips JOIN roots ON roots.id = root_id JOIN contents ON contents.id = content_id
-            WHERE state = 'ready' AND root_id IN ({marks}) AND NOT EXISTS (
-                SELECT 1 FROM sounds WHERE sounds.content_id = clips.content_id AND version = ?)
+            WHERE state = 'ready' AND +root_id IN ({marks}) AND content_id IN (
+                SELECT content_id FROM unmeasured
+                UNION ALL SELECT content_id FROM sounds WHERE version < ? OR version > ?)
             GROUP BY content_id ORDER BY max(modified_ns) DESC""",
-            (*root_ids, VERSION),
+            (*root_ids, VERSION, VERSION),
         )
         found: list[Unmeasured] = []
         for content, root_id, root, path, size, modified, drawn in rows:

@@ -1,7 +1,6 @@
 """Catalogue: the truth about the library. All SQL is here; outside of this package nobody knows that it is SQL."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -10,11 +9,13 @@ import numpy as np
 
 from soundsearch.catalogue.candidates import Candidates
 from soundsearch.catalogue.database import Database
+from soundsearch.catalogue.embedded import EmbeddedDigests
 from soundsearch.catalogue.filters import folder_tags, place
 from soundsearch.catalogue.listings import Listings
 from soundsearch.catalogue.missing import Missing, count, drop_orphans
 from soundsearch.catalogue.moments import Moments
-from soundsearch.catalogue.names import SQL_FUNCTIONS, Names
+from soundsearch.catalogue.names import SQL_FUNCTIONS as NAME_FUNCTIONS
+from soundsearch.catalogue.names import Names
 from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.overview import Overview
@@ -22,8 +23,10 @@ from soundsearch.catalogue.rows import Analysis, FoundFile, KnownRoot, KnownRow,
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.sounds import VERSION, Sounds
 from soundsearch.catalogue.tags import Tags
+from soundsearch.catalogue.tallies import SQL_FUNCTIONS as TALLY_FUNCTIONS
+from soundsearch.catalogue.tallies import Tallies
 from soundsearch.errors import CatalogueError
-from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, Folder, IntArray, Root, Sound
+from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, IntArray, Sound
 
 __all__ = ["Analysis", "Catalogue", "FoundFile", "KnownRoot", "KnownRow", "PendingFile", "Stamp"]
 
@@ -40,6 +43,7 @@ class Catalogue:
         sounds: What the contents sound like.
         moments: Windows of long contents.
         listings: What the folders of a root held.
+        tallies: How many clips there are.
         tags: What is said about them.
         overview: All clips in portions.
     """
@@ -51,7 +55,7 @@ class Catalogue:
             CatalogueError: If it is damaged, newer than this program, or cannot be written.
         """
         self.path = path
-        self._db = Database(path, MIGRATIONS, SQL_FUNCTIONS)
+        self._db = Database(path, MIGRATIONS, NAME_FUNCTIONS | TALLY_FUNCTIONS)
         self.candidates = Candidates(self._db)
         self.names = Names(self._db)
         self.sounds = Sounds(self._db)
@@ -59,6 +63,7 @@ class Catalogue:
         self.organiser = Organiser(self._db)
         self.missing = Missing(self._db)
         self.listings = Listings(self._db)
+        self.tallies = Tallies(self._db)
         self.tags = Tags(self._db, self.organiser.log)
         self.overview = Overview(self._db)
         self.orders = Orders(self._db)
@@ -86,13 +91,6 @@ class Catalogue:
         """All roots in the order of their paths."""
         rows = self._db.query("SELECT id, path, mount, online FROM roots ORDER BY path")
         return [KnownRoot(row[0], row[1], row[2], bool(row[3])) for row in rows]
-
-    def root_records(self) -> tuple[Root, ...]:
-        """All roots with their numbers of clips."""
-        rows = self._db.query(
-            "SELECT path, online, (SELECT count(*) FROM clips WHERE root_id = roots.id) FROM roots ORDER BY path"
-        )
-        return tuple(Root(os.fsdecode(path), bool(online), clips) for path, online, clips in rows)
 
     def set_root_seen(self, root_id: int, mount: bytes | None) -> None:
         """Note whether a root can be reached: the mount point it is on, or None when it is offline."""
@@ -185,30 +183,30 @@ class Catalogue:
 
     def pending(self, bundle: str, root_ids: Sequence[int]) -> list[PendingFile]:
         """Clips of these roots that are not analysed, or have no vector of the bundle: newest first, a content once."""
+        values: tuple[Any, ...] = tuple(root_ids)
+        wanted = "state = 'pending'"
+        if self.tallies.heard(bundle) < self.tallies.states()[ClipState.READY]:  # else it need not be looked for
+            values = (*values, bundle)
+            wanted += """ OR (state = 'ready' AND NOT EXISTS (
+                SELECT 1 FROM embeddings e WHERE e.bundle = ? AND e.content_id = clips.content_id))"""
         rows = self._db.query(
             f"""
             SELECT clips.id, clips.root_id, roots.path, clips.path, size_bytes, modified_ns
             FROM clips JOIN roots ON roots.id = root_id
-            WHERE root_id IN ({_marks(root_ids)}) AND (state = 'pending' OR (state = 'ready' AND NOT EXISTS (
-                SELECT 1 FROM embeddings e WHERE e.bundle = ? AND e.content_id = clips.content_id)))
+            WHERE +root_id IN ({_marks(root_ids)}) AND ({wanted})
             GROUP BY CASE state WHEN 'ready' THEN -content_id ELSE clips.id END
             ORDER BY modified_ns DESC, clips.id
             """,
-            (*root_ids, bundle),
+            values,
         )
         return [
             PendingFile(clip, root_id, os.fsdecode(_with_separator(root) + path), size, modified)
             for clip, root_id, root, path, size, modified in rows
         ]
 
-    def embedded_digests(self, bundle: str) -> set[bytes]:
-        """Digests of all contents that have a vector of the bundle."""
-        rows = self._db.query(
-            """SELECT digest FROM contents JOIN embeddings ON content_id = contents.id WHERE bundle = ?
-            UNION SELECT digest FROM rewritten JOIN embeddings USING (content_id) WHERE bundle = ?""",
-            (bundle, bundle),
-        )
-        return {digest for (digest,) in rows}
+    def embedded_digests(self, bundle: str) -> EmbeddedDigests:
+        """Digests of all contents that have a vector of the bundle, to be asked from any thread; close it."""
+        return EmbeddedDigests(self.path, bundle)
 
     def record(self, bundle: str, analyses: Sequence[Analysis], failures: Sequence[tuple[int, str]]) -> tuple[int, int]:
         """Commit what was learned about a batch of clips, one transaction.
@@ -271,6 +269,7 @@ class Catalogue:
         """Drop every vector of a bundle that is gone for good."""
         with self._db.transaction():
             if self._db.execute("DELETE FROM embeddings WHERE bundle = ?", (bundle,)).rowcount:
+                self._db.execute("DELETE FROM heard WHERE bundle = ?", (bundle,))
                 count(self._db, "deletions")
                 count(self._db, "changes")
 
@@ -285,24 +284,6 @@ class Catalogue:
         """Digests of all contents, those of files that we wrote tags into included."""
         rows = self._db.query("SELECT digest FROM contents UNION SELECT digest FROM rewritten")
         return {digest for (digest,) in rows}
-
-    def folders(self) -> tuple[Folder, ...]:
-        """Every folder that holds clips that can be heard, and the folders above it up to its root, by path.
-
-        A folder counts all clips below it.
-        """
-        counts: Counter[bytes] = Counter()
-        rows = self._db.query(
-            "SELECT roots.path, clips.path FROM clips JOIN roots ON roots.id = root_id WHERE state = 'ready'"
-        )
-        separator = os.sep.encode()
-        below = Counter((root, path.rpartition(separator)[0]) for root, path in rows)
-        for (root, folder), clips in below.items():
-            while folder:
-                counts[_with_separator(root) + folder] += clips
-                folder = folder.rpartition(separator)[0]
-            counts[root] += clips
-        return tuple(Folder(os.fsdecode(path), clips) for path, clips in sorted(counts.items()))
 
     def stamp(self, bundle: str) -> Stamp:
         """Where the embeddings of a bundle stand now."""
@@ -423,17 +404,6 @@ class Catalogue:
             if root_ids is None or root_id in root_ids
         )
 
-    def count_states(self, root_ids: Sequence[int] | None = None) -> dict[ClipState, int]:
-        """How many clips are in each state; of these roots, or of all."""
-        where = "" if root_ids is None else f"WHERE root_id IN ({_marks(root_ids)})"
-        rows = self._db.query(f"SELECT state, count(*) FROM clips {where} GROUP BY state", tuple(root_ids or ()))
-        return {state: dict(rows).get(state.value, 0) for state in ClipState}
-
-    def count_missing(self, root_ids: Sequence[int]) -> int:
-        """How many clips of these roots are missing."""
-        sql = f"SELECT count(*) FROM clips WHERE state = 'missing' AND root_id IN ({_marks(root_ids)})"
-        return int(self._db.query(sql, tuple(root_ids))[0][0])
-
     def is_complete(self, bundle: str) -> bool:
         """Whether nothing has changed since a scan with this bundle was found to have left nothing to do."""
         noted = self._db.query("SELECT value FROM counters WHERE name = ?", (_complete(bundle),))
@@ -447,12 +417,6 @@ class Catalogue:
         with self._db.transaction():
             sql = "INSERT OR REPLACE INTO counters SELECT ?, value FROM counters WHERE name = 'changes'"
             self._db.execute(sql, (_complete(bundle),))
-
-    def count_embedded(self, bundle: str) -> int:
-        """How many clips that are not missing have a vector of the bundle."""
-        sql = """SELECT count(*) FROM clips WHERE state = 'ready'
-            AND content_id IN (SELECT content_id FROM embeddings WHERE bundle = ?)"""
-        return int(self._db.query(sql, (bundle,))[0][0])
 
     @property
     def size_bytes(self) -> int:
@@ -478,6 +442,8 @@ class Catalogue:
             found.append(f"{lost} clips count as analysed but hold no analysis.")
         if damaged := len(self._damaged(bundle, dimension)):
             found.append(f"{damaged} embeddings are damaged.")
+        if not self.tallies.are_right():
+            found.append("The numbers of clips that are kept by folder are not right.")
         return found
 
     def repair(self, bundle: str, dimension: int) -> None:
@@ -490,6 +456,7 @@ class Catalogue:
                 "UPDATE clips SET state = 'pending' WHERE state IN ('ready', 'missing') AND content_id IS NULL"
             )
             drop_orphans(self._db, None)
+            self.tallies.count_anew()
             count(self._db, "changes")
 
     # -- inside

@@ -245,7 +245,7 @@ class ActiveModel:
     @property
     def heard(self) -> int:
         """How many clips have a vector of this model."""
-        return self._catalogue.count_embedded(self.bundle.id)
+        return self._catalogue.tallies.heard(self.bundle.id)
 
     def index(self) -> VectorIndex:
         """The index, brought up to date with what any process has committed."""

@@ -110,6 +110,7 @@ class _Run:
     def close(self) -> None:
         """Begin nothing more; what is under way ends by itself and is forgotten."""
         self._files.close()
+        self._known.close()  # a file that is being read then is forgotten
         self._tower.shutdown(wait=False, cancel_futures=True)
 
     def steps(self) -> Generator[Progress, None, None]:
@@ -195,7 +196,6 @@ class _Run:
     def _record(self, batch: _Batch) -> None:
         moved, embedded = self._catalogue.record(self._bundle.id, batch.analyses, batch.failures)
         self.moved, self.embedded = self.moved + moved, self.embedded + embedded
-        self._known.update(analysis.digest for analysis in batch.analyses if analysis.vector is not None)
         self._done += len(batch.analyses) + len(batch.failures)
 
     def _choose_size(self, n_heard: int, since: float) -> None:

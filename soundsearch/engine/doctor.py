@@ -112,7 +112,7 @@ def _catalogue(places: Places, problems: list[str]) -> dict[str, Any]:
         return {"usable": True, "clips": 0, "pooled_bytes": pooled}
     try:
         catalogue = Catalogue(places.catalogue)
-        clips = sum(catalogue.count_states().values())
+        clips = sum(catalogue.tallies.states().values())
         catalogue.close()
     except SoundSearchError as err:
         problems.append(str(err))

@@ -15,7 +15,7 @@ from soundsearch.engine.listing import list_root, reach
 from soundsearch.engine.measuring import measure_contents
 from soundsearch.engine.turns import InView
 from soundsearch.model.bundle import Bundle
-from soundsearch.records import Progress, ScanReport
+from soundsearch.records import ClipState, Progress, ScanReport
 
 
 def scan(
@@ -66,7 +66,7 @@ def scan(
     ids = [root.id for root in online]
     return replace(
         report,
-        missing=catalogue.count_missing(ids),
+        missing=catalogue.tallies.states(ids)[ClipState.MISSING],
         failed=catalogue.failures(ids),
         seconds=time.monotonic() - started,
     )

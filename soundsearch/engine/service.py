@@ -218,7 +218,7 @@ class Engine:
 
     def folders(self) -> tuple[Folder, ...]:
         """Folders that hold clips, with their numbers."""
-        return self._catalogue.folders()
+        return self._catalogue.tallies.folders()
 
     def preview_training(self, plan: TrainingPlan) -> Callable[[], TrainingPreview]:
         """What a plan would train on: a function that may run in another thread, for it takes its time.
@@ -421,7 +421,7 @@ class Engine:
     def status(self) -> LibraryStatus:
         """Catalogue and index at a glance, for the chosen model."""
         self.look_at_roots()
-        counts = self._catalogue.count_states()
+        counts = self._catalogue.tallies.states()
         model = self.chosen
         folder = model.index_folder
         return LibraryStatus(
@@ -430,7 +430,7 @@ class Engine:
             failed=counts[ClipState.FAILED],
             missing=counts[ClipState.MISSING],
             pending=counts[ClipState.PENDING],
-            roots=self._catalogue.root_records(),
+            roots=self._catalogue.tallies.roots(),
             model=model.name,
             index_bytes=sum(f.stat().st_size for f in folder.iterdir()) if folder.is_dir() else 0,
             catalogue_bytes=self._catalogue.size_bytes,

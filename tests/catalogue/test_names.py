@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundsearch.catalogue.database import Database
-from soundsearch.catalogue.names import SQL_FUNCTIONS, Names, words_of
+from soundsearch.catalogue.names import words_of
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.store import Catalogue, FoundFile
 from soundsearch.records import Filter, Reason
@@ -141,9 +141,10 @@ def test_an_older_catalogue_gets_its_names(tmp_path: Path) -> None:
                 (name,),
             )
     old.close()
-    names = Names(Database(path, MIGRATIONS, SQL_FUNCTIONS))
-    assert names.search("barking dog").clip_ids.tolist() == [1]
-    assert names.search("caf").clip_ids.tolist() == [2]
+    catalogue = Catalogue(path)
+    assert catalogue.names.search("barking dog").clip_ids.tolist() == [1]
+    assert catalogue.names.search("caf").clip_ids.tolist() == [2]
+    catalogue.close()
 
 
 @given(st.text(max_size=30))

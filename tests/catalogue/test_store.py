@@ -77,7 +77,7 @@ def test_names_can_be_listed_before_analysis(catalogue: Catalogue) -> None:
     root = catalogue.add_root(b"/sounds", b"/").id
     catalogue.list_files(root, [FoundFile(b"a.wav", 1, 1)], [])
     assert names(catalogue, Filter()) == ["a.wav"]
-    assert catalogue.count_states()[ClipState.PENDING] == 1
+    assert catalogue.tallies.states()[ClipState.PENDING] == 1
 
 
 def test_exact_copies_share_one_embedding(catalogue: Catalogue) -> None:
@@ -85,7 +85,7 @@ def test_exact_copies_share_one_embedding(catalogue: Catalogue) -> None:
     catalogue.list_files(root, [FoundFile(b"a.wav", 1, 1), FoundFile(b"b.wav", 1, 1)], [])
     analyse(catalogue, {"a.wav": 7, "b.wav": 7})
     assert len(catalogue.embedded_ids(BUNDLE)) == 1
-    assert catalogue.count_embedded(BUNDLE) == 2
+    assert catalogue.tallies.heard(BUNDLE) == 2
 
 
 def test_a_moved_clip_keeps_its_id(catalogue: Catalogue) -> None:
@@ -96,7 +96,7 @@ def test_a_moved_clip_keeps_its_id(catalogue: Catalogue) -> None:
     analyse(catalogue, {"Boom.wav": 1})
     after = {clip.name: clip.id for clip in catalogue.clips(catalogue.select(Filter())[0].tolist())}
     assert after["Boom.wav"] == before["Kick 1.wav"]
-    assert catalogue.count_states()[ClipState.MISSING] == 0
+    assert catalogue.tallies.states()[ClipState.MISSING] == 0
     assert catalogue.clips([after["Boom.wav"]])[0].tags == ("New",)
 
 
@@ -156,7 +156,7 @@ def test_roots_that_lie_in_one_another_become_one(catalogue: Catalogue) -> None:
 def test_removing_a_root_forgets_what_is_below_it(catalogue: Catalogue) -> None:
     library(catalogue)
     catalogue.remove_root("/sounds")
-    assert catalogue.count_states()[ClipState.READY] == 0
+    assert catalogue.tallies.states()[ClipState.READY] == 0
     assert len(catalogue.embedded_ids(BUNDLE)) == 0
     with pytest.raises(CatalogueError, match="not a folder of this library"):
         catalogue.remove_root("/sounds")
@@ -253,17 +253,17 @@ def test_vectors_of_known_contents_are_added_once_and_forgotten_together(catalog
     assert catalogue.record_vectors("other", rows) == 0
     assert catalogue.changes == before + 1 and catalogue.unheard_digests("other") == []
     ids, _ = catalogue.embeddings("other", 8)
-    assert len(ids) == 4 and catalogue.count_embedded("other") == 4
+    assert len(ids) == 4 and catalogue.tallies.heard("other") == 4
     deletions = catalogue.deletions
     catalogue.forget_vectors("other")
-    assert catalogue.count_embedded("other") == 0 and catalogue.count_embedded(BUNDLE) == 4
+    assert catalogue.tallies.heard("other") == 0 and catalogue.tallies.heard(BUNDLE) == 4
     assert catalogue.deletions == deletions + 1
 
 
 def test_folders_count_all_that_is_below_them(catalogue: Catalogue) -> None:
     root = library(catalogue)
     catalogue.list_files(root, [FoundFile(b"Pads/Deep/new.wav", 1, 1)], [])  # not analysed yet
-    assert [(folder.path, folder.clips) for folder in catalogue.folders()] == [
+    assert [(folder.path, folder.clips) for folder in catalogue.tallies.folders()] == [
         ("/sounds", 4),
         ("/sounds/Drums", 2),
         ("/sounds/Pads", 1),

@@ -206,7 +206,7 @@ def test_a_removed_model_takes_its_vectors_along(engine: Engine, library: Path, 
     engine.use_model(first)
     engine.remove_model("child")
     assert not child.exists() and not (engine.places.index / child_id).exists()
-    assert engine._catalogue.count_embedded(child_id) == 0
+    assert engine._catalogue.tallies.heard(child_id) == 0
     assert heard_by(engine) == first
     with pytest.raises(ModelError, match="no model to go back to"):
         engine.revert_model()
