@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.rescan import kept
 from benchmarks.turns import in_words, machine
+from soundsearch.index.building import GraphBuild
 from soundsearch.index.vector_index import VectorIndex
 
 try:
@@ -138,7 +139,7 @@ def ours(vectors: np.ndarray, folder: Path, with_graph: bool) -> tuple[VectorInd
     if with_graph and not index.uses_graph:
         texts = queries(vectors, 64)["text"][32:]  # others than those that are asked
         begun = time.process_time()
-        build = index.build(1000, texts)
+        build = GraphBuild(index, texts, batch=1000)
         while build.step():
             pass
         took["graph, CPU s"] = round(time.process_time() - begun, 1)

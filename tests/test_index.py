@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from soundsearch.errors import IndexStoreError
 from soundsearch.index import files, graph
+from soundsearch.index.building import GraphBuild
 from soundsearch.index.vector_index import VectorIndex
 from soundsearch.records import FloatArray
 
@@ -21,7 +22,7 @@ def unit(n: int, seed: int = 0) -> FloatArray:
 def built(n: int, *, exact_below: int = 10**9) -> VectorIndex:
     index = VectorIndex(DIMENSION, exact_below)
     index.add(np.arange(1, n + 1), unit(n))
-    build = index.build(37)
+    build = GraphBuild(index, batch=37, step_s=0)
     while build.step():
         pass
     return index
@@ -72,10 +73,25 @@ def test_a_filter_finds_what_it_should_beside_a_graph(share: float) -> None:
 def test_search_is_exact_while_the_graph_is_being_built() -> None:
     index = VectorIndex(DIMENSION, exact_below=100)
     index.add(np.arange(1, 501), unit(500))
-    build = index.build(50)
+    build = GraphBuild(index, batch=50, step_s=0)
     assert build.step() and not index.uses_graph
     query = unit(1, seed=3)[0]
     assert index.search(query, 5)[0].tolist() == built(500).search(query, 5)[0].tolist()
+
+
+def test_a_graph_is_the_same_whatever_its_steps_are() -> None:
+    graphs = []
+    for steps in ({"batch": 7, "step_s": 0.0}, {"batch": 16, "step_s": 60.0}):
+        index = VectorIndex(DIMENSION, exact_below=100)
+        index.add(np.arange(1, 501), unit(500))
+        build, counts = GraphBuild(index, **steps), []
+        while build.step():
+            counts.append(build.done)
+        assert counts[0] == (7 if steps["batch"] == 7 else 500)
+        graphs.append(index._graph)
+    for query in unit(30, seed=4):
+        proposed = [graph.nearest(query, 20, 100).tolist() for graph in graphs if graph is not None]
+        assert len(proposed) == 2 and proposed[0] == proposed[1]
 
 
 def cone(n: int, dimension: int, seed: int) -> FloatArray:
@@ -206,7 +222,7 @@ def test_holds_the_live_ids_after_any_order_of_changes(
             index.remove(np.array(gone, np.int64))
             alive -= set(gone)
         elif step == "build":
-            build = index.build(7)
+            build = GraphBuild(index, batch=7, step_s=0)
             while build.step():
                 pass
         else:

@@ -19,6 +19,7 @@ from soundsearch.engine.hybrid import depth_of, fuse, hear
 from soundsearch.engine.moments import MomentIndex, with_moments
 from soundsearch.engine.selection import Selection, listing
 from soundsearch.errors import DecodeError, IndexStoreError, ModelError
+from soundsearch.index.building import GraphBuild
 from soundsearch.index.vector_index import VectorIndex
 from soundsearch.model.bundle import Bundle
 from soundsearch.records import Example, FloatArray, Progress, Query, Ranking
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GRAPH_BATCH = 100  # vectors a step of the index build adds, about 0.1 s
 MAX_TEXTS = 10_000  # texts whose embeddings are kept
 MAX_SOUNDS = 1_000  # parts of files, as they are and in noise
 
@@ -270,7 +270,7 @@ class ActiveModel:
             yield from (Progress("index") for _ in index.saving(self.index_folder))
             if not self.is_ready:  # nobody can say what a text should find
                 return
-            build = index.build(GRAPH_BATCH, self._background())
+            build = GraphBuild(index, self._background())
             while build.step():
                 yield Progress("index", build.done, build.total)
             if build.total:

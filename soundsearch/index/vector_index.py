@@ -15,7 +15,7 @@ import numpy as np
 from soundsearch.errors import IndexStoreError
 from soundsearch.index import files
 from soundsearch.index.block import CHUNK, Block, exact_scores, middle_of
-from soundsearch.index.graph import NEAREST, PROBES, Examination, Graph
+from soundsearch.index.graph import Graph
 from soundsearch.index.places import BoolArray, Places
 from soundsearch.records import FloatArray, IntArray
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 # building: docs/performance.md has the measurement.
 EXACT_BELOW = 500_000
 NEWER = 20_000  # vectors that came after the graph was made and are scanned beside it; more, and it is made to grow
-WORN = 4  # where more than a part of so many is gone, it is made anew
+WORN = 4  # where more than a part of so many is gone, a block or the graph is made anew
 WIDE = 0.25  # share that a filter must leave for the graph to be asked: of less, it misses a fifth of the nearest
 HALF = 0.5  # share that a filter must leave for the graph to find as much with the same effort (docs/performance.md)
 NARROW = 8  # a filter that leaves less than a part of so many is looked at row by row
@@ -143,15 +143,6 @@ class VectorIndex:
         """Which of these ids (n,) are in the index, and the vectors of those in the same order, (m, dimension)."""
         known, rows = self._where().find(ids)
         return known, self._gather(rows)
-
-    def build(self, batch: int = 500, texts: FloatArray | None = None) -> "GraphBuild":
-        """Bring the graph up to date in steps; a search meanwhile stays exact. Nothing to do while exact is fast.
-
-        Args:
-            batch: Vectors of one step.
-            texts: Embeddings of texts, (n, dimension): the graph is used if it finds what they should find.
-        """
-        return GraphBuild(self, batch, texts)
 
     def search(self, query: FloatArray, limit: int, allowed: IntArray | None = None) -> tuple[IntArray, FloatArray]:
         """Return the nearest vectors, best first, equal ones by id.
@@ -391,62 +382,3 @@ class VectorIndex:
     def problems(folder: Path) -> list[str]:
         """Say what is wrong with the files of a saved index; a folder without one is fine."""
         return files.problems(folder)
-
-
-class GraphBuild:
-    """Brings the graph of an index up to date, a batch at a time: `step` until it returns False.
-
-    When all vectors are in it, the graph is asked for what texts and sounds should find; it is used if it finds that.
-    """
-
-    def __init__(self, index: VectorIndex, batch: int, texts: FloatArray | None) -> None:
-        self._index = index
-        self._batch = batch
-        self.done = 0
-        self.total = 0
-        if len(index) < index._exact_below or not self._is_wanted():
-            return
-        self._ids = index.ids.copy()
-        self._graph, self.done = self._begun()
-        self.total = len(self._ids)
-        sounds = index.take(np.random.default_rng(0).permutation(self.total)[:PROBES])
-        self._examination = Examination([sounds] if texts is None else [sounds, texts])
-
-    def _is_wanted(self) -> bool:
-        index = self._index
-        return index._graph is None or len(index) - index._in_graph > NEWER or self._is_worn()
-
-    def _is_worn(self) -> bool:
-        index = self._index
-        return index._graph is not None and (len(index._graph) - index._in_graph) * WORN > len(index._graph)
-
-    def _begun(self) -> tuple[Graph, int]:
-        """A graph to add to, and how many vectors are in it: the one that is there if that is worth it."""
-        index = self._index
-        if index._graph is not None and index._graph.path is not None and not self._is_worn():
-            return Graph.load(index._graph.path, index.dimension, 0, to_grow=True), index._in_graph
-        return Graph(index.dimension), 0
-
-    def step(self) -> bool:
-        """Add a batch, or ask a question; False when there is nothing (more) to do."""
-        if not self.total or self._index._graph is self._graph:
-            return False
-        if self.done < self.total:
-            ids = self._ids[self.done : self.done + self._batch]
-            known, vectors = self._index.vectors_of(ids)  # some may be gone meanwhile
-            self._graph.add(ids[known], vectors)
-            self.done += len(ids)
-        elif (query := self._examination.next_query()) is not None:
-            rows, _, _ = self._index._scanned(query, NEAREST, self._ids)
-            ids, scores = self._index._where().all_ids[rows], exact_scores(self._index._gather(rows), query)
-            self._examination.mark(self._graph, ids[np.argsort(-scores, kind="stable")[:NEAREST]])
-        else:
-            self._install()
-            return False
-        return True
-
-    def _install(self) -> None:
-        self._graph.effort = self._examination.effort()
-        is_in = np.isin(self._index.ids, self._ids)
-        self._index._graph = self._graph
-        self._index._in_graph = int(len(is_in) if is_in.all() else is_in.argmin())
