@@ -95,7 +95,7 @@ class Sounds:
         rows = self._db.query(
             f"""SELECT content_id, root_id, roots.path, clips.path, size_bytes, max(modified_ns), peaks != x''
             FROM clips JOIN roots ON roots.id = root_id JOIN contents ON contents.id = content_id
-            WHERE state = 'ready' AND +root_id IN ({marks}) AND content_id IN (
+            WHERE +state = 'ready' AND +root_id IN ({marks}) AND content_id IN (
                 SELECT content_id FROM unmeasured
                 UNION ALL SELECT content_id FROM sounds WHERE version < ? OR version > ?)
             GROUP BY content_id ORDER BY max(modified_ns) DESC""",

@@ -120,19 +120,17 @@ class Catalogue:
     # -- listing
 
     def known_rows(self, root_id: int) -> Iterator[list[KnownRow]]:
-        """Every file of a root as last seen, in portions that are read within some ten milliseconds; none is empty."""
-        after = -1
-        while True:
-            # The plus keeps SQLite from sorting what it finds by path.
+        """Every file of a root as last seen, in portions that are read within some ten milliseconds; some are empty."""
+        last = self._db.query("SELECT coalesce(max(id), 0) FROM clips")[0][0]
+        for after in range(0, last, _PORTION):
+            # The plus keeps SQLite from sorting what it finds by path. Ids bound a portion, not a number of rows: a
+            # small root may lie behind a million clips of another.
             rows = self._db.query(
                 "SELECT path, id, size_bytes, modified_ns, state = 'missing' FROM clips"
-                " WHERE +root_id = ? AND id > ? ORDER BY id LIMIT ?",
-                (root_id, after, _PORTION),
+                " WHERE +root_id = ? AND id > ? AND id <= ? ORDER BY id",
+                (root_id, after, after + _PORTION),
             )
-            if not rows:
-                return
             yield cast(list[KnownRow], rows)
-            after = rows[-1][1]
 
     def list_files(self, root_id: int, added: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]]) -> None:
         """Note new and changed files, one transaction: their names can be searched, analysis follows."""
@@ -185,7 +183,7 @@ class Catalogue:
         """Clips of these roots that are not analysed, or have no vector of the bundle: newest first, a content once."""
         values: tuple[Any, ...] = tuple(root_ids)
         wanted = "state = 'pending'"
-        if self.tallies.heard(bundle) < self.tallies.states()[ClipState.READY]:  # else it need not be looked for
+        if not self._is_heard(bundle):
             values = (*values, bundle)
             wanted += """ OR (state = 'ready' AND NOT EXISTS (
                 SELECT 1 FROM embeddings e WHERE e.bundle = ? AND e.content_id = clips.content_id))"""
@@ -203,6 +201,10 @@ class Catalogue:
             PendingFile(clip, root_id, os.fsdecode(_with_separator(root) + path), size, modified)
             for clip, root_id, root, path, size, modified in rows
         ]
+
+    def _is_heard(self, bundle: str) -> bool:
+        """Whether every clip that was analysed has a vector of the bundle: then nobody need look at a million."""
+        return self.tallies.heard(bundle) == self.tallies.states()[ClipState.READY]
 
     def embedded_digests(self, bundle: str) -> EmbeddedDigests:
         """Digests of all contents that have a vector of the bundle, to be asked from any thread; close it."""
@@ -243,7 +245,9 @@ class Catalogue:
         return moved, embedded
 
     def unheard_digests(self, bundle: str) -> list[bytes]:
-        """Digests of all contents that have no vector of the bundle, those that came last first."""
+        """Digests of all contents without a vector of the bundle, the last ones first; none if no clip waits for one."""
+        if self._is_heard(bundle):
+            return []
         rows = self._db.query(
             """SELECT digest FROM contents WHERE NOT EXISTS (
                 SELECT 1 FROM embeddings e WHERE e.bundle = ? AND e.content_id = contents.id) ORDER BY id DESC""",

@@ -39,7 +39,7 @@ def reach(catalogue: Catalogue, root: KnownRoot) -> bytes | None:
     except OSError:
         return None
     mount = mount_point(root.path)
-    if empty and mount != root.mount and any(catalogue.known_rows(root.id)):
+    if empty and mount != root.mount and any(catalogue.tallies.states([root.id]).values()):
         return None
     return mount
 
