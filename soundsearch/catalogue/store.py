@@ -245,7 +245,7 @@ class Catalogue:
         return moved, embedded
 
     def unheard_digests(self, bundle: str) -> list[bytes]:
-        """Digests of all contents without a vector of the bundle, the last ones first; none if no clip waits for one."""
+        """Digests of contents without a vector of the bundle, the last ones first; none if no clip waits for one."""
         if self._is_heard(bundle):
             return []
         rows = self._db.query(
