@@ -1,5 +1,6 @@
 """Which clips may answer a query, and which contents they have: read in one piece, or only for what was found."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,6 @@ from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import is_about_states, where
 from soundsearch.records import Filter, IntArray
 
-_CHUNK = 500  # ids in one statement
 _CONTENT = "CASE state WHEN 'failed' THEN 0 ELSE coalesce(content_id, 0) END"  # one kept for later does not sound now
 _ABOUT_CONTENTS = ("duration_s", "sample_rate", "channels")  # columns of the table contents in conditions
 
@@ -48,14 +48,14 @@ class Candidates:
         return self._pairs("state != 'missing' AND id", clip_ids)
 
     def _pairs(self, condition: str, ids: Sequence[int] | IntArray) -> tuple[IntArray, IntArray]:
-        rows = []
-        for start in range(0, len(ids), _CHUNK):
-            chunk = [int(i) for i in ids[start : start + _CHUNK]]
-            marks = ", ".join("?" * len(chunk))
-            rows += self._db.query(f"SELECT words, id, {_CONTENT} FROM clips WHERE {condition} IN ({marks})", chunk)
-        rows.sort()
-        pairs = np.array([row[1:] for row in rows], np.int64).reshape(len(rows), 2)
-        return pairs[:, 0], pairs[:, 1]
+        wanted = json.dumps(np.asarray(ids, np.int64).tolist())
+        clips, contents = self._db.query(
+            f"""SELECT group_concat(clip), group_concat(content) FROM (
+            SELECT id AS clip, {_CONTENT} AS content FROM clips
+            WHERE {condition} IN (SELECT value FROM json_each(?)) ORDER BY words, id)""",
+            (wanted,),
+        )[0]
+        return _numbers(clips), _numbers(contents)
 
 
 def _is_about_contents(conditions: str) -> bool:

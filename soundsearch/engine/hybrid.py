@@ -34,6 +34,38 @@ class Heard:
     end_s: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Clips found by their names, and what is known of the best of them, (m,).
+
+    Attributes:
+        names: All.
+        clip_ids: The best, in the order of the list.
+        contents: Of those, 0 before analysis.
+        has_vector: Which of those have one.
+        vectors: Of those that have, (k, dimension).
+    """
+
+    names: NameHits
+    clip_ids: IntArray
+    contents: IntArray
+    has_vector: npt.NDArray[np.bool_]
+    vectors: FloatArray
+
+    def similarity(self, yardstick: Yardstick) -> FloatArray:
+        """Scores of the best, (m,), NaN where there is no vector."""
+        scores = np.full(len(self.contents), np.nan, np.float32)
+        scores[self.has_vector] = yardstick.scores(self.vectors)
+        return scores
+
+
+def look_up(names: NameHits, index: VectorIndex, selection: Selection) -> Called:
+    """Look up what is called so and may answer: all that does not need the query's own embedding."""
+    best = np.argsort(-names.coverage - names.is_literal, kind="stable")[:MAX_NAMED]
+    clip_ids, contents = selection.of_clips(names.clip_ids[best])
+    return Called(names, clip_ids, contents, *index.vectors_of(contents))
+
+
 def hear(yardstick: Yardstick, index: VectorIndex, selection: Selection, limit: int) -> Heard:
     """Find the clips that sound most like a query, `limit` of them if there are as many that may answer."""
     allowed = selection.allowed(index)
@@ -54,26 +86,26 @@ def hear(yardstick: Yardstick, index: VectorIndex, selection: Selection, limit: 
     return Heard(clips, scores.astype(np.float32), nowhere, nowhere)
 
 
-def depth_of(limit: int, unwanted: Sequence[tuple[NameHits, Yardstick]]) -> int:
+def depth_of(limit: int, unwanted: Sequence[tuple[Called, Yardstick]]) -> int:
     """How many clips must be heard for the best `limit`: what is called like the unwanted makes room for others."""
-    return max(4 * limit if any(len(called) for called, _ in unwanted) else limit, DEPTH)
+    return max(4 * limit if any(len(called.names) for called, _ in unwanted) else limit, DEPTH)
 
 
 def fuse(
     heard: Heard,
-    names: NameHits,
+    called: Called,
     yardstick: Yardstick,
     scale: Scale,
     index: VectorIndex,
     selection: Selection,
     limit: int,
-    unwanted: Sequence[tuple[NameHits, Yardstick]] = (),
+    unwanted: Sequence[tuple[Called, Yardstick]] = (),
 ) -> Ranking:
     """Rank what was heard and what is called so together; a literal file name comes first.
 
     Args:
         heard: By meaning; `depth_of` says how many the order of the first `limit` depends on.
-        names: By name.
+        called: By name.
         yardstick: Scores what only its name has found.
         scale: Says what similarities are worth.
         index: Vectors by content.
@@ -81,9 +113,7 @@ def fuse(
         limit: How many hits at most.
         unwanted: For each text that is not wanted, the clips that are called so, and that text as a query of its own.
     """
-    best = np.argsort(-names.coverage - names.is_literal, kind="stable")[:MAX_NAMED]
-    named, contents = selection.of_clips(names.clip_ids[best])
-    similarity = _similarity(yardstick, index, contents)
+    names, named, similarity = called.names, called.clip_ids, called.similarity(yardstick)
     rows = np.searchsorted(names.clip_ids, named)
     is_new = ~np.isin(named, heard.clip_ids)
     clip_ids = np.concatenate([heard.clip_ids, named[is_new]])
@@ -96,7 +126,7 @@ def fuse(
     by_name = np.searchsorted(np.sort(-coverage), -coverage)  # equal ones share a place
     fused += NAME_WEIGHT * trust * coverage**2 / (K + 1 + by_name)
     for called, alone in unwanted:
-        fused *= 1.0 - _called(clip_ids, called, alone, index, selection)
+        fused *= 1.0 - _is_called(clip_ids, called, alone)
     order = np.lexsort((clip_ids, -fused, ~is_literal))[:limit]
     strength = scale.strengths(np.nan_to_num(scores, nan=-2.0))
     strength[is_literal] = Strength.STRONG
@@ -146,23 +176,11 @@ def _count(index: VectorIndex, selection: Selection) -> int:
     return len(index) if allowed is None else len(allowed)
 
 
-def _called(
-    clip_ids: IntArray, names: NameHits, yardstick: Yardstick, index: VectorIndex, selection: Selection
-) -> FloatArray:
+def _is_called(clip_ids: IntArray, called: Called, yardstick: Yardstick) -> FloatArray:
     """How far the names of clips (n,) say that they are what `yardstick` asks for, 0 to 1: (n,)."""
-    best = np.argsort(-names.coverage, kind="stable")[:MAX_NAMED]
-    _, contents = selection.of_clips(names.clip_ids[best])
-    place = _places(clip_ids, names.clip_ids)
-    coverage = np.where(place < 0, 0.0, names.coverage[place] if len(names) else 0.0)
-    return np.asarray(_trust(yardstick, _similarity(yardstick, index, contents)) * coverage**2, np.float32)
-
-
-def _similarity(yardstick: Yardstick, index: VectorIndex, contents: IntArray) -> FloatArray:
-    """Scores of contents, NaN where there is no vector of one."""
-    scores = np.full(len(contents), np.nan, np.float32)
-    known, vectors = index.vectors_of(contents)
-    scores[known] = yardstick.scores(vectors)
-    return scores
+    place = _places(clip_ids, called.names.clip_ids)
+    coverage = np.where(place < 0, 0.0, called.names.coverage[place] if len(called.names) else 0.0)
+    return np.asarray(_trust(yardstick, called.similarity(yardstick)) * coverage**2, np.float32)
 
 
 def _places(wanted: IntArray, among: IntArray) -> IntArray:

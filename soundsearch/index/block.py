@@ -20,7 +20,7 @@ from soundsearch.records import FloatArray, IntArray
 CODED_FROM = 4096  # rows: fewer are scored from the vectors at once, within a millisecond
 CODED_TO = 20_000  # rows that are coded while somebody waits, a tenth of a second; more when they are saved
 CHUNK = 8192  # rows that are coded at one go
-SLICE = 65_536  # rows that are scanned at one go
+SLICE = 25_000  # rows that are scanned at one go: of 100,000 each of two or four processors gets as many
 # Rounding errors of the 512 numbers are independent, so their sum is bell-shaped: one in a billion exceeds this many
 # deviations.
 DEVIATIONS = 6.0

@@ -25,6 +25,7 @@ from soundsearch.model.bundle import Bundle
 from soundsearch.model.mobilenet import MODEL_TYPE as MOBILENET
 from soundsearch.model.mobilenet import MobileNetAudio, QuickMobileNet
 from soundsearch.model.packed import pack_linears
+from soundsearch.model.roberta import USUAL_TOKENS, QuickRobertaText, RobertaText
 from soundsearch.model.towers import HTSAT, DualEncoder, audio_kind, padding_id
 from soundsearch.model.weights import fill, read_bundle
 from soundsearch.records import FloatArray
@@ -32,9 +33,12 @@ from soundsearch.records import FloatArray
 log = logging.getLogger(__name__)
 
 MAX_TOKENS = 77
-TEXT_ROWS = 12  # tokens of a usual query
+TEXT_PROBES = 4  # texts whose embeddings decide about the precision
 GPU_BATCH = 64  # halved whenever the device runs out of memory
-MIN_BF16_COSINE = 0.9999  # bfloat16 is used only where it keeps the embeddings of this very bundle
+# bfloat16 is used only where it keeps the embeddings of this very bundle. A text is compared with sounds, from which it
+# is far: turned by its 1.8 degrees at most, it changes a similarity by some 0.001, a fiftieth of what tells hits apart.
+MIN_BF16_COSINE = 0.9999
+MIN_BF16_TEXT_COSINE = 0.9995
 MAX_TEXT_COSINE = 0.8  # unrelated sentences: good checkpoints give 0.18-0.29, a collapsed text tower 0.9993
 _UNRELATED = (
     "a dog barking",
@@ -56,7 +60,8 @@ class ClapEncoder:
     Attributes:
         bundle: What was loaded.
         device: "cpu", "cuda" or "mps".
-        precision: "float32" or "bfloat16"; for the audio tower only, texts are always float32.
+        precision: Of the audio tower, "float32" or "bfloat16".
+        text_precision: Of the text tower's products, the same.
     """
 
     def __init__(self, bundle: Bundle, device: str = "auto", precision: str = "auto") -> None:
@@ -85,8 +90,7 @@ class ClapEncoder:
         if self.device == "cpu":
             torch.set_num_threads(1)
         self._dual.to(self.device)
-        if self.device == "cpu":  # a query takes 0.6 of the time; of some ten rows most of it is reading the weights
-            pack_linears(self._dual.text_model, TEXT_ROWS)
+        self.text_precision = self._prepare_texts(precision) if self.device == "cpu" else "float32"
         self._towers = {"": self._dual.audio_model}  # while the precision is chosen
         self._compute_in("float32")
         if self._wants_bfloat16(precision):
@@ -272,22 +276,48 @@ class ClapEncoder:
                 self._towers[precision] = htsat.QuickHtsat(reference, getattr(torch, precision)).to(self.device)
             self._dual.audio_model = self._towers[precision]
 
+    def _prepare_texts(self, precision: str) -> str:
+        """Lay the text tower's weights out for the CPU, and return the precision of its products.
+
+        Of some ten rows most of the time is reading the weights: laid out a query takes 0.6 of it, in bfloat16 0.25.
+        """
+        reference = self._dual.text_model
+        if not isinstance(reference, RobertaText):
+            pack_linears(reference, USUAL_TOKENS)
+            return "float32"
+        self._dual.text_model = exactly = QuickRobertaText(reference)
+        may_round = precision == "auto" and self._may_round() and (self.bundle.folder / "tokenizer.json").exists()
+        if precision != "bfloat16" and not may_round:
+            return "float32"
+        exact = self.embed_texts(_UNRELATED[:TEXT_PROBES]) if may_round else None
+        self._dual.text_model = QuickRobertaText(reference, torch.bfloat16)
+        if exact is None or self._keeps("texts", exact, self.embed_texts(_UNRELATED[:TEXT_PROBES])):
+            return "bfloat16"
+        self._dual.text_model = exactly
+        return "float32"
+
     def _wants_bfloat16(self, precision: str) -> bool:
         """Decide by measurement: the processor has units for it, and this bundle's embeddings stay what they are."""
-        if precision != "auto":
+        if precision != "auto" or not self._may_round():
             return precision == "bfloat16"
-        if self.device == "mps" or audio_kind(self.bundle.config) == MOBILENET:
-            return False
-        has_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # no public name yet (torch 2.13)
-        if self.device == "cpu" and not has_units():
-            return False
         probes = [features(sound, self.bundle.front_end) for sound in _probe(self.bundle.front_end.sample_rate)]
         exact = self.embed_features(probes)
         self._compute_in("bfloat16")
-        cosine = float((exact * self.embed_features(probes)).sum(axis=1).min())
+        found = self.embed_features(probes)
         self._compute_in("float32")
-        log.info("bfloat16 keeps the embeddings of %s to cosine %.6f", self.bundle.title, cosine)
-        return cosine >= MIN_BF16_COSINE
+        return self._keeps("sounds", exact, found)
+
+    def _may_round(self) -> bool:
+        """Whether bfloat16 can be of use: small towers gain nothing, and processors lose without units for it."""
+        has_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # no public name yet (torch 2.13)
+        is_small = audio_kind(self.bundle.config) == MOBILENET
+        return not is_small and self.device != "mps" and (self.device != "cpu" or has_units())
+
+    def _keeps(self, of: str, exact: FloatArray, found: FloatArray) -> bool:
+        """Whether embeddings (n, dimension) of "texts" or "sounds" in bfloat16 are those of float32."""
+        cosine = float((exact * found).sum(axis=1).min())
+        log.info("bfloat16 keeps the %s of %s to cosine %.6f", of, self.bundle.title, cosine)
+        return cosine >= (MIN_BF16_TEXT_COSINE if of == "texts" else MIN_BF16_COSINE)
 
 
 def available_devices() -> list[str]:

@@ -6,7 +6,7 @@ Source: Liu et al., "RoBERTa: A Robustly Optimized BERT Pretraining Approach" (a
 of transformers 5.23, `modeling_clap.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -14,7 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from soundsearch.model.packed import packed
+from soundsearch.model.tracing import Traced
+
 MODEL_TYPE = "clap_text_model"
+USUAL_TOKENS = 12  # of a query
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +135,83 @@ class RobertaText(nn.Module):
         for layer in self.encoder["layer"].children():
             x = layer(x, mask)
         return torch.tanh(self.pooler["dense"](x[:, 0]))
+
+
+class QuickLayer(nn.Module):
+    """A `Layer` with one product for query, key and value, and weights as the processor's kernels read them."""
+
+    def __init__(self, layer: Layer, dtype: torch.dtype) -> None:
+        super().__init__()
+        self._heads, self._dtype = layer._heads, dtype
+        heads = [part for part in layer.attention["self"].children() if isinstance(part, nn.Linear)]
+        attention, inner = layer.attention["output"], layer.intermediate["dense"]
+        assert isinstance(attention, Sum) and isinstance(inner, nn.Linear)
+        self._joined = _ready(heads, dtype)
+        self._attended, self._attention_norm = _ready([attention.dense], dtype), attention.LayerNorm
+        self._inner = _ready([inner], dtype, gelu=True)
+        self._outer, self._norm = _ready([layer.output.dense], dtype), layer.output.LayerNorm
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Map (B, n, width), float32, to the same shape; where the mask (B, 1, 1, n) is False nobody looks."""
+        joined = self._joined(x.to(self._dtype)).view(*x.shape[:2], 3, self._heads, -1)
+        query, key, value = joined.permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).reshape(x.shape)
+        x = self._attention_norm(self._attended(attended) + x)
+        result: Tensor = self._norm(self._outer(self._inner(x.to(self._dtype))) + x)
+        return result
+
+
+def _ready(linears: Sequence[nn.Linear], dtype: torch.dtype, *, gelu: bool = False) -> nn.Module:
+    """Linear layers of one input as a single packed one."""
+    joined = nn.Linear(linears[0].in_features, sum(linear.out_features for linear in linears))
+    with torch.no_grad():
+        joined.weight.copy_(torch.cat([linear.weight for linear in linears]))
+        joined.bias.copy_(torch.cat([linear.bias for linear in linears]))
+    return packed(joined.to(dtype), USUAL_TOKENS, gelu=gelu)
+
+
+class QuickLayers(nn.Module):
+    """All layers of a tower, and its pooler."""
+
+    def __init__(self, reference: RobertaText, dtype: torch.dtype) -> None:
+        super().__init__()
+        layers = reference.encoder["layer"].children()
+        self._layers = nn.ModuleList(QuickLayer(layer, dtype) for layer in layers if isinstance(layer, Layer))
+        pooler = reference.pooler["dense"]
+        assert isinstance(pooler, nn.Linear)
+        self._pooler = _ready([pooler], torch.float32)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Map embedded tokens (B, n, width) to pooled features (B, width); nobody looks where the mask is False."""
+        for layer in self._layers:
+            x = layer(x, mask)
+        return torch.tanh(self._pooler(x[:, 0]))
+
+
+class QuickRobertaText(nn.Module):
+    """A `RobertaText` laid out for one query at a time on the CPU, for inference.
+
+    Sums and norms are float32 whatever the products are. Texts that come one by one run through a trace, so that they do
+    not wait for Python's lock while names are looked up.
+    """
+
+    def __init__(self, reference: RobertaText, dtype: torch.dtype = torch.float32) -> None:
+        """Lay out the weights of a tower.
+
+        Args:
+            reference: The tower; it stays as it is.
+            dtype: Of the weights and products, float32 or bfloat16.
+        """
+        super().__init__()
+        self._embeddings = reference.embeddings
+        self._layers = QuickLayers(reference, dtype)
+        self.traced = Traced(self._layers)
+        self.requires_grad_(False)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return the pooled features (B, width) of token ids and their mask (B, n); see `RobertaText.forward`."""
+        x = self._embeddings(input_ids)
+        if len(x) == 1 and bool(attention_mask.all()):
+            return self.traced(x)
+        pooled: Tensor = self._layers(x, attention_mask.bool()[:, None, None, :])
+        return pooled

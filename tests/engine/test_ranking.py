@@ -11,7 +11,7 @@ from soundsearch.catalogue.names import NameHits
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
 from soundsearch.engine.calibration import Scale
 from soundsearch.engine.direction import Direction, Yardstick
-from soundsearch.engine.hybrid import depth_of, fuse, hear
+from soundsearch.engine.hybrid import depth_of, fuse, hear, look_up
 from soundsearch.engine.selection import Everything, Filtered
 from soundsearch.engine.service import Engine, parse_query
 from soundsearch.index.vector_index import VectorIndex
@@ -239,7 +239,7 @@ def test_names_count_as_far_as_they_can_be_believed() -> None:
     def lifted(named: np.ndarray) -> float:
         named = np.sort(named)
         names = NameHits(named, np.ones(20, np.float32), np.full(20, 2, np.uint8), np.zeros(20, bool))
-        ranking = fuse(heard, names, yardstick, Scale(0.0, 0.1, 0.0), index, selection, 300)
+        ranking = fuse(heard, look_up(names, index, selection), yardstick, Scale(0.0, 0.1, 0.0), index, selection, 300)
         places = {clip: place for place, clip in enumerate(ranking.clip_ids.tolist())}
         before = {clip: place for place, clip in enumerate(order.tolist())}
         return float(np.mean([before[clip] - places[clip] for clip in named.tolist()]))
@@ -262,8 +262,8 @@ def test_the_best_hits_are_the_same_however_many_are_asked_for(seed: int, limit:
         coverage = draw.random(len(some)).astype(np.float32)
         return NameHits(some, coverage, np.full(len(some), 2, np.uint8), coverage > 0.95)
 
-    names = named()
-    unwanted = [(named(), Yardstick(direction(unit(1, seed + 200)), index))] if away else []
+    names = look_up(named(), index, selection)
+    unwanted = [(look_up(named(), index, selection), Yardstick(direction(unit(1, seed + 200)), index))] if away else []
 
     def first(asked: int) -> list[int]:
         heard = hear(yardstick, index, selection, depth_of(asked, unwanted))
@@ -286,9 +286,9 @@ def test_what_is_called_like_the_unwanted_falls_if_it_sounds_so() -> None:
     nothing = NameHits(ids[:0], np.zeros(0, np.float32), np.zeros(0, np.uint8), np.zeros(0, bool))
 
     def first(alone: FloatArray) -> set[int]:
-        unwanted = [(names, Yardstick(direction(alone), index))]
-        scale = Scale(0.0, 0.1, 0.0)
-        return set(fuse(heard, nothing, yardstick, scale, index, selection, 10, unwanted).clip_ids.tolist())
+        unwanted = [(look_up(names, index, selection), Yardstick(direction(alone), index))]
+        scale, called = Scale(0.0, 0.1, 0.0), look_up(nothing, index, selection)
+        return set(fuse(heard, called, yardstick, scale, index, selection, 10, unwanted).clip_ids.tolist())
 
     middle = clips[named - 1].mean(axis=0, keepdims=True)
     assert not first(middle / np.linalg.norm(middle)) & set(named.tolist())

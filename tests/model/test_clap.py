@@ -14,6 +14,7 @@ from transformers import ClapModel
 
 from soundsearch.audio.features import Features, features
 from soundsearch.errors import ModelError
+from soundsearch.model import clap
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import ClapEncoder
 from soundsearch.model.weights import convert_weights, read_tensors
@@ -139,7 +140,20 @@ def test_bfloat16_stays_close(tiny_model: Path, encoder: ClapEncoder) -> None:
     clip = features(sound(1.0), encoder.bundle.front_end)
     cosine = float(reduced.embed_features([clip])[0] @ encoder.embed_features([clip])[0])
     assert 0.997 < cosine < 1.0
-    assert reduced.embed_texts(["a dog"]).tobytes() == encoder.embed_texts(["a dog"]).tobytes()
+    assert 0.999 < float((reduced.embed_texts(["a dog"]) * encoder.embed_texts(["a dog"])).sum()) < 1.0
+    assert (reduced.text_precision, encoder.text_precision) == ("bfloat16", "float32")
+
+
+def test_texts_are_rounded_where_that_keeps_them(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
+    bundle, texts = Bundle.open(tiny_model), ["a dog", "rain"]
+    exact = ClapEncoder(bundle, "cpu", "float32").embed_texts(texts)
+    monkeypatch.setattr(clap, "MIN_BF16_TEXT_COSINE", 0.99)
+    rounded = ClapEncoder(bundle, "cpu", "auto")
+    assert rounded.text_precision == "bfloat16" and not np.array_equal(rounded.embed_texts(texts), exact)
+    monkeypatch.setattr(clap, "MIN_BF16_TEXT_COSINE", 1.1)
+    strict = ClapEncoder(bundle, "cpu", "auto")
+    assert strict.text_precision == "float32" and strict.embed_texts(texts).tobytes() == exact.tobytes()
 
 
 def test_running_out_of_memory_halves_the_batch(encoder: ClapEncoder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import ClapTextConfig, ClapTextModel
 
-from soundsearch.model.roberta import RobertaConfig, RobertaText, fits
+from soundsearch.model.roberta import QuickRobertaText, RobertaConfig, RobertaText, fits
 from soundsearch.model.weights import fill
 from soundsearch.settings import resource
 from tests.bundles import dual_table, spread
@@ -23,8 +23,9 @@ def test_it_gives_what_transformers_gives(changed: dict[str, Any]) -> None:
     torch.manual_seed(1)
     reference = ClapTextModel(ClapTextConfig.from_dict(table)).eval()
     spread(reference)
-    quick = RobertaText(RobertaConfig.from_table(table)).eval()
-    fill(quick, reference.state_dict(), "the reference", optional=())
+    plain = RobertaText(RobertaConfig.from_table(table)).eval()
+    fill(plain, reference.state_dict(), "the reference", optional=())
+    quick, rounded = QuickRobertaText(plain), QuickRobertaText(plain, torch.bfloat16)
     padding = table["pad_token_id"]
     for lengths in ([6], [1], [70], [9, 3, 1]):
         ids = torch.full((len(lengths), max(lengths)), padding)
@@ -32,7 +33,11 @@ def test_it_gives_what_transformers_gives(changed: dict[str, Any]) -> None:
             ids[row, :length] = torch.randint(4, 300, (length,))
         mask = (ids != padding).long()
         with torch.inference_mode():
-            torch.testing.assert_close(quick(ids, mask), reference(ids, mask).pooler_output, atol=2e-6, rtol=0)
+            expected = reference(ids, mask).pooler_output
+            torch.testing.assert_close(plain(ids, mask), expected, atol=2e-6, rtol=0)
+            torch.testing.assert_close(quick(ids, mask), expected, atol=2e-6, rtol=0)
+            roughly = rounded(ids, mask)
+            assert torch.cosine_similarity(roughly, expected).min() > 0.999 and not torch.equal(roughly, expected)
 
 
 @pytest.mark.parametrize(
