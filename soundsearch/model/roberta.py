@@ -191,8 +191,8 @@ class QuickLayers(nn.Module):
 class QuickRobertaText(nn.Module):
     """A `RobertaText` laid out for one query at a time on the CPU, for inference.
 
-    Sums and norms are float32 whatever the products are. Texts that come one by one run through a trace, so that they do
-    not wait for Python's lock while names are looked up.
+    Sums and norms are float32 whatever the products are. Texts that come one by one run through a trace, so that they
+    do not wait for Python's lock while names are looked up.
     """
 
     def __init__(self, reference: RobertaText, dtype: torch.dtype = torch.float32) -> None:
@@ -207,6 +207,7 @@ class QuickRobertaText(nn.Module):
         self._layers = QuickLayers(reference, dtype)
         self.traced = Traced(self._layers)
         self.requires_grad_(False)
+        self.eval()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the pooled features (B, width) of token ids and their mask (B, n); see `RobertaText.forward`."""
