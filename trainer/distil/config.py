@@ -41,6 +41,14 @@ class DistilConfig:
     batch_size: int = 64
     tower_rate: float = 3e-5
     tower_projection_rate: float = 2e-4  # of the projection, while the tower is trained
+    # Last, clips in beds: the whole tower learns to hear them as it hears them alone
+    bed_steps: int = 0
+    bed_batch: int = 40
+    bed_rate: float = 1e-3
+    bed_place_weight: float = 2.0  # of the places of the clips alone
+    bed_text_weight: float = 0.15  # of their captions
+    bed_keep_weight: float = 3.0  # of what is heard without a bed staying in its place
+    bed_blend: float = 0.4  # share of these weights in what goes on; the rest is what was there before
     warmup_steps: int = 20
     weight_decay: float = 1e-2
     max_gradient: float = 5.0  # norm at which gradients are cut
@@ -56,12 +64,20 @@ class DistilConfig:
     generated_anchor: float = 0.3  # the anchor's weight for rendered and synthetic clips, which it knows less of
 
     def __post_init__(self) -> None:
-        shares = {"real_share": self.real_share, "mix_share": self.mix_share, "blend": self.blend}
+        shares = {
+            "real_share": self.real_share,
+            "mix_share": self.mix_share,
+            "blend": self.blend,
+            "bed_blend": self.bed_blend,
+        }
         if self.start not in ("teacher", "random"):
             raise TrainingError(f"A run cannot start from {self.start!r}.", 'Choose "teacher" or "random".')
         if wrong := [name for name, value in shares.items() if not 0 <= value <= 1]:
             raise TrainingError(f"{wrong[0]} must lie between 0 and 1.", "Correct it in the recipe.")
-        if self.steps + self.projection_steps + self.upper_steps < 1 or min(self.batch_size, self.projection_batch) < 2:
+        if (
+            self.steps + self.projection_steps + self.upper_steps + self.bed_steps < 1
+            or min(self.batch_size, self.projection_batch) < 2
+        ):
             raise TrainingError("A run needs at least 1 step and batches of at least 2 clips.", "Correct the recipe.")
 
 

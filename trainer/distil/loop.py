@@ -1,7 +1,8 @@
 """The training loop: a small audio tower learns captions from clips while its teacher keeps it from forgetting.
 
 First the projection alone, then the upper blocks too, both on maps of the lower ones that are computed once: cheap, and
-any batch size. Then everything, slowly: with some thousand clips the tower forgets sooner than it learns.
+any batch size. Then everything, slowly: with some thousand clips the tower forgets sooner than it learns. Last,
+everything in beds of other sounds, quickly: what it heard before it went there keeps it from forgetting.
 """
 
 import copy
@@ -21,7 +22,8 @@ from trainer import loss
 from trainer.augment import place
 from trainer.bundles import blend
 from trainer.data import Item
-from trainer.distil.batches import Targets, aim, batches, choices
+from trainer.distil.batches import LENGTHS_S, Targets, aim, batches, choices
+from trainer.distil.beds import Beds, InBeds
 from trainer.distil.config import DistilConfig
 from trainer.distil.hearings import Hearings, listen
 from trainer.distil.teacher import untrained_embedding
@@ -36,11 +38,11 @@ WATCH_EVERY = 4  # steps; the variances of all maps cost a sixth of a step
 class Step:
     """What a step reports. Losses in nats, the anchor as 1 - cosine."""
 
-    stage: str  # "projection", "upper" or "tower"
+    stage: str  # "projection", "upper", "tower" or "beds"
     number: int
     contrastive: float
-    classes: float
-    anchor: float
+    classes: float  # in beds 0
+    anchor: float  # in beds to the clip alone
     scale: float
 
 
@@ -93,6 +95,8 @@ class Distiller:
             self._train_upper()
         if self.config.steps:
             self._train_tower()
+        if self.config.bed_steps:
+            self._train_in_beds()
         mixed = blend(self.teacher.state_dict(), self.student.state_dict(), self.config.blend)
         self.student.load_state_dict(mixed)
         return self.student.eval(), float(self.log_scale.detach())
@@ -191,6 +195,53 @@ class Distiller:
             follow.update()
         follow.close()
 
+    def _train_in_beds(self) -> None:
+        """Train everything to hear clips in beds where it puts them alone, and all else where it put it before."""
+        config, student = self.config, self.student
+        before = copy.deepcopy(student).eval()
+        beds = Beds(self.items, self.samples, self.front_end, self.rng)
+        longest = int(LENGTHS_S[-1] * self.front_end.sample_rate)
+        with torch.no_grad():
+            mels = (features(wave[:longest], self.front_end).mel[0] for wave in self.samples)
+            places = torch.cat([_places(before, [mel]) for mel in mels])
+        optimiser = self._optimiser([(student, config.bed_rate)])
+        schedule = _schedule(optimiser, config.bed_steps, config.warmup_steps)
+        follow = _SlowStatistics(student, config.norm_momentum)
+        for number, batch in zip(range(1, config.bed_steps + 1), beds.batches(config), strict=False):
+            with torch.no_grad():
+                alone = functional.normalize(_places(before, batch.alone) + places[batch.clips], dim=1)
+                kept = _places(before, batch.kept)
+            self._bed_step(number, batch, alone, kept, optimiser)
+            schedule.step()
+            follow.update()
+        follow.close()
+        student.load_state_dict(blend(before.state_dict(), student.state_dict(), config.bed_blend))
+
+    def _bed_step(
+        self, number: int, batch: InBeds, alone: Tensor, kept: Tensor, optimiser: torch.optim.Optimizer
+    ) -> None:
+        config, count = self.config, len(batch.clips)
+        heard = _places(self.student, [*batch.in_beds, *batch.kept])
+        by_place, by_kept = 1 - (heard[:count] * alone).sum(1).mean(), 1 - (heard[count:] * kept).sum(1).mean()
+        targets = aim(config, [self.items[row] for row in batch.clips], self.text, self.rng)
+        texts, scale = self.text.embed(targets.texts), self._scale()
+        by_caption = loss.contrastive(heard[:count], texts, targets.own, targets.relevant, scale, targets.ignored)
+        total = (
+            config.bed_place_weight * by_place + config.bed_keep_weight * by_kept + config.bed_text_weight * by_caption
+        )
+        self._descend(total, optimiser)
+        if self.on_step:
+            self.on_step(Step("beds", number, by_caption.item(), 0.0, by_place.item(), scale.item()))
+
+    def _scale(self) -> Tensor:
+        return self.log_scale.exp().clamp(max=MAX_SCALE)
+
+    def _descend(self, total: Tensor, optimiser: torch.optim.Optimizer) -> None:
+        optimiser.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.student.parameters(), self.config.max_gradient)
+        optimiser.step()
+
     def _step(
         self,
         stage: str,
@@ -202,7 +253,7 @@ class Distiller:
     ) -> None:
         config = self.config
         embedding = functional.normalize(output.audio_embeds, dim=1)
-        scale = self.log_scale.exp().clamp(max=MAX_SCALE)
+        scale = self._scale()
         texts = self.text.embed(targets.texts)
         by_caption = loss.contrastive(embedding, texts, targets.own, targets.relevant, scale, targets.ignored)
         by_class = loss.class_scores(output.class_logits, torch.sigmoid(teacher_logits))
@@ -212,10 +263,7 @@ class Distiller:
         total = (
             config.contrastive_weight * by_caption + config.class_weight * by_class + config.anchor_weight * by_anchor
         )
-        optimiser.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.student.parameters(), config.max_gradient)
-        optimiser.step()
+        self._descend(total, optimiser)
         if self.on_step:
             losses = (by_caption.item(), by_class.item(), by_anchor.item(), scale.item())
             self.on_step(Step(stage, number, *losses))
@@ -228,6 +276,16 @@ class Distiller:
 
 def _schedule(optimiser: torch.optim.Optimizer, steps: int, warmup: int) -> torch.optim.lr_scheduler.LambdaLR:
     return torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_at(step, steps, warmup))
+
+
+def _places(model: MobileNetAudioWithProjection, mels: Sequence[FloatArray]) -> Tensor:
+    """Where a tower puts mel maps: unit rows (n, d). Maps of one length run together."""
+    rows: dict[int, Tensor] = {}
+    for length in dict.fromkeys(len(mel) for mel in mels):
+        places = [place for place, mel in enumerate(mels) if len(mel) == length]
+        output = model(torch.from_numpy(np.stack([mels[place] for place in places])[:, None]))
+        rows |= zip(places, functional.normalize(output.audio_embeds, dim=1), strict=True)
+    return torch.stack([rows[place] for place in range(len(mels))])
 
 
 def settle(tower: nn.Module, mels: Tensor) -> None:
