@@ -8,7 +8,20 @@ from typing import Any
 
 import pytest
 
-from benchmarks import frontend, growth, memory, moments, queries, recordings, rescan, scanning, search, startup, tower
+from benchmarks import (
+    frontend,
+    growth,
+    large_scan,
+    memory,
+    moments,
+    queries,
+    recordings,
+    rescan,
+    scanning,
+    search,
+    startup,
+    tower,
+)
 from tests.bundles import tiny
 
 
@@ -49,8 +62,10 @@ def small_queries(folder: Path) -> tuple[dict[str, Any], str]:
 
 def small_growth(folder: Path) -> tuple[dict[str, Any], str]:
     result = growth.measure([1000, 1500], folder)
+    result["whole"] = large_scan.measure(folder / "libraries", [20, 40], 2, 1, str(tiny(folder / "tiny")))
+    assert "| 40 |" in large_scan.as_markdown(result["whole"])
     growth.draw(result, folder / "growth.svg")
-    assert (folder / "growth.svg").read_text().count("<circle") == 2 * 5
+    assert (folder / "growth.svg").read_text().count("<circle") == 2 * 6
     return result, growth.as_markdown(result)
 
 
