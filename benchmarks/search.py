@@ -262,7 +262,9 @@ def filtered(
     return result
 
 
-def compare(n: int, cache: Path, n_queries: int, rivals: Sequence[str], with_graph: bool) -> dict[str, Any]:
+def compare(
+    n: int, cache: Path, n_queries: int, rivals: Sequence[str], with_graph: bool, with_filters: bool = True
+) -> dict[str, Any]:
     path = cache / f"library-{n}.npy"
     if not path.exists():
         np.save(path, library(n))
@@ -272,11 +274,18 @@ def compare(n: int, cache: Path, n_queries: int, rivals: Sequence[str], with_gra
     engines = contenders(vectors, index, cache, rivals)
     searches = {kind: measure(engines, some, truth(vectors, some)) for kind, some in asked.items()}
     del engines  # a million vectors in each
-    return {"took": took, "searches": searches | filtered(vectors, index, cache, rivals, asked)}
+    if with_filters:
+        searches |= filtered(vectors, index, cache, rivals, asked)
+    return {"took": took, "searches": searches}
 
 
 def report(
-    sizes: Sequence[int], cache: Path, n_queries: int, rivals: Sequence[str], with_graph: bool
+    sizes: Sequence[int],
+    cache: Path,
+    n_queries: int,
+    rivals: Sequence[str],
+    with_graph: bool,
+    with_filters: bool = True,
 ) -> dict[str, Any]:
     """Compare at each size; graphs and vectors are kept in the cache."""
     cache.mkdir(parents=True, exist_ok=True)
@@ -284,7 +293,7 @@ def report(
     return {
         "machine": machine(),
         "versions": {name: _version(name) for name in packages},
-        "results": {f"{n:,} clips": compare(n, cache, n_queries, rivals, with_graph) for n in sizes},
+        "results": {f"{n:,} clips": compare(n, cache, n_queries, rivals, with_graph, with_filters) for n in sizes},
     }
 
 
@@ -322,10 +331,12 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=20, help="of each kind")
     parser.add_argument("--rivals", default="flat,faiss,hnswlib,usearch", help="those of them that are installed")
     parser.add_argument("--no-graph", action="store_true", help="measure our scan only")
+    parser.add_argument("--no-filters", action="store_true", help="searches among all only")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with kept(options.cache) as cache:
-        result = report(options.clips, cache, options.queries, options.rivals.split(","), not options.no_graph)
+        rivals = options.rivals.split(",")
+        result = report(options.clips, cache, options.queries, rivals, not options.no_graph, not options.no_filters)
     print(json.dumps(result, indent=1) if options.json else as_markdown(result))
 
 
