@@ -4,11 +4,13 @@
 
 DATA is the development data. Events are short clips of one split, no two of whose labels share a word, of kinds that no
 bed holds. Beds are ten minutes of rain, fire, waves, wind, a helicopter or a boat, made of that split's clips one after
-the other. Each event is hidden at a random place of a bed, its loudness so many LU above the bed's.
+the other. Each event is hidden at a random place of a bed, its loudness so many LU above the bed's; with the level
+`inf` the bed is silent.
 
 It counts where, in the same library with the event as one more clip (and its recording without it), that clip is the
-top hit. It is found where, without that clip, its recording is the top hit, the middle of the moment no further than
-2.5 s from the middle of the event. It is asked for by its description, and by itself, who as a lone clip is first.
+top hit; and, read in another way, where it is the top hit of the fifty events as lone clips, without any recording. It
+is found where, without lone clips, its recording is the top hit, the middle of the moment no further than 2.5 s from
+the middle of the event. It is asked for by its description, and by itself, who as a lone clip is first.
 
 A window that an event does not touch is heard once for all recordings of its bed: what a window gives depends on its
 samples alone, so the numbers are those of a scan of every recording.
@@ -44,6 +46,7 @@ NEAR_S = 2.5
 NOTHING = np.zeros((0, 384), np.float32)  # no rows of the starter's dimension
 FADE_S = 0.5  # between the clips of a bed
 BED_LUFS = -30.0
+LOUD = 24.0  # LU above a bed that is silent: any will do, every window is brought to the same peak
 BEDS = (("rain",), ("crackling fire",), ("sea waves",), ("helicopter",), ("wind",), ("storm", "boat", "city", "waves"))
 # What these beds hold themselves, or sounds much like it.
 IN_BEDS = """
@@ -93,7 +96,7 @@ class Ear:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--levels", default="0,6,12", help="of the event above its bed, in LU")
+    parser.add_argument("--levels", default="0,6,12", help="of the event above its bed, in LU; inf: no bed")
     parser.add_argument("--recordings", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--split", choices=("val", "train"), default="val")
@@ -129,15 +132,16 @@ def measure(
     sounds = [asking(like=row, like_in_noise=other) for row, other in zip(lone, noisy, strict=True)]
     found = []
     for level in levels:
+        under, heard_under = (beds, heard_beds) if level < np.inf else silence(ear, beds, cache)
         recordings = []
         for number, (clip, at) in enumerate(zip(clips, places, strict=True)):
-            of = number % len(beds)
-            gain = 10 ** ((BED_LUFS + level - loudness(clip, ear.rate)) / 20)
-            recordings.append(hide(ear, beds[of], heard_beds[of], clip * gain, at))
+            of = number % len(under)
+            gain = 10 ** ((BED_LUFS + (level if level < np.inf else LOUD) - loudness(clip, ear.rate)) / 20)
+            recordings.append(hide(ear, under[of], heard_under[of], clip * gain, at))
         with tempfile.TemporaryDirectory() as folder:
-            library = Library(Path(folder), ear.bundle, recordings, heard_beds, lone)
+            library = Library(Path(folder), ear.bundle, recordings, heard_under, lone)
             found += [
-                {"level": level, "query": kind, **library.ask(queries, middles)}
+                {"level": level if level < np.inf else None, "query": kind, **library.ask(queries, middles)}
                 for kind, queries in (("text", [asking(text) for text in texts]), ("sound", sounds))
             ]
         print(f"{level:g} LU heard", file=sys.stderr)
@@ -151,6 +155,11 @@ def measure(
         "seconds": round(seconds, 1),
         "found": found,
     }
+
+
+def silence(ear: Ear, beds: list[np.ndarray], cache: Path | None) -> tuple[list[np.ndarray], list[Recording]]:
+    nothing = np.zeros(len(beds[0]))
+    return [nothing], [hear_recording(ear, nothing, cache)]
 
 
 def clips_of(data: Path) -> list[dict[str, str]]:
@@ -302,23 +311,28 @@ class Library:
         catalogue.close()
 
     def ask(self, queries: list[tuple[Direction, Direction | None]], middles: list[float]) -> dict[str, int]:
-        """How many events are top hits as lone clips; whose recordings are; whose place is right; both."""
-        counts = dict.fromkeys(("lone", "top", "near", "found"), 0)
+        """How many events are top hits as lone clips; whose recordings are; whose place is right; both.
+
+        And how many are top hits among lone clips alone, and how many of those are found.
+        """
+        counts = dict.fromkeys(("lone", "top", "near", "found", "first_of_clips", "found_of_those"), 0)
         recordings = np.arange(1, self._count + 1)
+        clips = recordings + self._count + self._beds
         for number, query in enumerate(queries):
-            own, bed = number + 1, self._count + 1 + number % self._beds
-            lone = self._count + self._beds + 1 + number
-            others = recordings[recordings != own]
-            if self._rank(*query, np.concatenate([others, [bed, lone]])).clip_ids[0] != lone:
-                continue
+            own, bed, lone = number + 1, self._count + 1 + number % self._beds, int(clips[number])
             hits = self._rank(*query, recordings)
             place = int(np.flatnonzero(hits.clip_ids == own)[0])
             middle = float(hits.start_s[place] + hits.end_s[place]) / 2
             is_near = abs(middle - middles[number]) <= NEAR_S
-            counts["lone"] += 1
-            counts["top"] += place == 0
-            counts["near"] += is_near
-            counts["found"] += place == 0 and is_near
+            if self._rank(*query, clips).clip_ids[0] == lone:
+                counts["first_of_clips"] += 1
+                counts["found_of_those"] += place == 0 and is_near
+            others = recordings[recordings != own]
+            if self._rank(*query, np.concatenate([others, [bed, lone]])).clip_ids[0] == lone:
+                counts["lone"] += 1
+                counts["top"] += place == 0
+                counts["near"] += is_near
+                counts["found"] += place == 0 and is_near
         return counts
 
     def _rank(self, direction: Direction, in_noise: Direction | None, ids: IntArray) -> Heard:
@@ -333,13 +347,18 @@ def report(results: dict) -> None:
         f"{results['recordings']} recordings of {results['minutes']:g} minutes, {results['windows']} windows of"
         f" {results['window_s']:g} s each: {results['bytes'] / 1000:.0f} kB, heard in {results['seconds']:g} s\n"
     )
-    print("| above the bed | asked by | top hit as a lone clip | recording is the top hit | right place | both |")
-    print("| ---: | --- | ---: | ---: | ---: | ---: |")
+    print(
+        "| above the bed | asked by | top hit as a lone clip | recording is the top hit | right place | both |"
+        " first of the lone clips | found of those |"
+    )
+    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for row in results["found"]:
+        above = "silent bed" if row["level"] is None else f"{row['level']:g} LU"
         share = row["found"] / max(1, row["lone"])
+        of_clips = row["found_of_those"] / max(1, row["first_of_clips"])
         print(
-            f"| {row['level']:g} LU | {row['query']} | {row['lone']} | {row['top']} | {row['near']} |"
-            f" {row['found']} ({share:.0%}) |"
+            f"| {above} | {row['query']} | {row['lone']} | {row['top']} | {row['near']} |"
+            f" {row['found']} ({share:.0%}) | {row['first_of_clips']} | {row['found_of_those']} ({of_clips:.0%}) |"
         )
 
 
