@@ -150,7 +150,7 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
         "a search": [(row["clips"], row["search_ms"]["median"]) for row in rows],
         "opening the index": [(row["clips"], row["open_ms"]) for row in rows],
     }
-    size = f'width="{2 * WIDTH}" height="{HEIGHT}"'
+    size = f'width="{2 * WIDTH + MARGIN // 2}" height="{HEIGHT}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="white"/>',
