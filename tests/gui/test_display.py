@@ -75,7 +75,7 @@ class Screen:
             ["xdotool", *arguments], env=env, check=True, capture_output=True, text=True, timeout=30
         ).stdout
 
-    def _window_of(self, title: str) -> str:
+    def window_of(self, title: str) -> str:
         """Wait for a window. A search fails where another window goes meanwhile, so it is asked again."""
         for _ in range(300):
             try:
@@ -87,7 +87,7 @@ class Screen:
     def open(self, title: str, place: tuple[int, int, int, int], *arguments: str) -> Program:
         program = Program(self.display, *arguments)
         self._programs.append(program)
-        window = self._window_of(title)
+        window = self.window_of(title)
         x, y, width, height = place
         self.do("windowmove", window, str(x), str(y))
         self.do("windowsize", "--sync", window, str(width), str(height))
@@ -95,7 +95,7 @@ class Screen:
         return program
 
     def focus(self, title: str) -> None:
-        window = self._window_of(title)
+        window = self.window_of(title)
         self.do("windowfocus", "--sync", window)
 
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:

@@ -59,7 +59,7 @@ class Desktop(Screen):
     def open_other(self, title: str, place: tuple[int, int, int, int], *command: str) -> str:
         """Open somebody's program, put its window somewhere, and return its number."""
         self.start(*command)
-        window = self.do("search", "--sync", "--onlyvisible", "--name", title).split()[0]
+        window = self.window_of(title)
         self.put(window, place)
         return window
 
@@ -92,7 +92,7 @@ def desktop(display: str, tmp_path: Path) -> Iterator[Desktop]:
 
 
 def program_window(desktop: Desktop) -> str:
-    return desktop.do("search", "--sync", "--onlyvisible", "--name", "^soundsearch$").split()[0]
+    return desktop.window_of("^soundsearch$")
 
 
 @pytest.fixture
@@ -148,9 +148,9 @@ def test_a_file_is_dragged_from_a_file_manager_into_the_query(
 
 def held_by_editor(desktop: Desktop, title: str, target: Path) -> tuple[np.ndarray, int]:
     """Let the editor save all that it has to another file, and read that."""
-    window = desktop.do("search", "--sync", "--onlyvisible", "--name", title).split()[0]
+    window = desktop.window_of(title)
     desktop.do("windowactivate", "--sync", window, "sleep", "0.3", "key", "ctrl+a", "sleep", "0.2", "key", "ctrl+u")
-    desktop.do("search", "--sync", "--onlyvisible", "--name", "Save selection as")
+    desktop.window_of("Save selection as")
     desktop.do("sleep", "0.3", "type", "--delay", "8", str(target))
     desktop.do("sleep", "0.2", "key", "Return")
     wait_for(lambda: target.exists() and target.stat().st_size > 1_000, what="the editor saved nothing")
