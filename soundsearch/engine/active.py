@@ -200,7 +200,7 @@ class ActiveModel:
     def _ranked(self, query: Query, selection: Selection, limit: int) -> Ranking:
         texts = self._beside.submit(self.embed_texts, query.texts)
         index = self.index()
-        called = self._called(" ".join(query.texts), selection)  # meanwhile: a third of the time that texts take
+        called = self._called(" ".join(query.texts), selection)  # while the texts are embedded
         direction = Direction(
             texts=texts.result(),
             not_texts=self.embed_texts(query.not_texts),

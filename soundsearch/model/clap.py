@@ -291,7 +291,7 @@ class ClapEncoder:
             return "float32"
         exact = self.embed_texts(_UNRELATED[:TEXT_PROBES]) if may_round else None
         self._dual.text_model = QuickRobertaText(reference, torch.bfloat16)
-        if exact is None or self._keeps("texts", exact, self.embed_texts(_UNRELATED[:TEXT_PROBES])):
+        if exact is None or self._keeps(exact, self.embed_texts(_UNRELATED[:TEXT_PROBES]), MIN_BF16_TEXT_COSINE):
             return "bfloat16"
         self._dual.text_model = exactly
         return "float32"
@@ -305,7 +305,7 @@ class ClapEncoder:
         self._compute_in("bfloat16")
         found = self.embed_features(probes)
         self._compute_in("float32")
-        return self._keeps("sounds", exact, found)
+        return self._keeps(exact, found, MIN_BF16_COSINE)
 
     def _may_round(self) -> bool:
         """Whether bfloat16 can be of use: small towers gain nothing, and processors lose without units for it."""
@@ -313,11 +313,11 @@ class ClapEncoder:
         is_small = audio_kind(self.bundle.config) == MOBILENET
         return not is_small and self.device != "mps" and (self.device != "cpu" or has_units())
 
-    def _keeps(self, of: str, exact: FloatArray, found: FloatArray) -> bool:
-        """Whether embeddings (n, dimension) of "texts" or "sounds" in bfloat16 are those of float32."""
+    def _keeps(self, exact: FloatArray, found: FloatArray, least: float) -> bool:
+        """Whether embeddings (n, dimension) in bfloat16 are those of float32, to a cosine of `least` each."""
         cosine = float((exact * found).sum(axis=1).min())
-        log.info("bfloat16 keeps the %s of %s to cosine %.6f", of, self.bundle.title, cosine)
-        return cosine >= (MIN_BF16_TEXT_COSINE if of == "texts" else MIN_BF16_COSINE)
+        log.info("bfloat16 keeps embeddings of %s to cosine %.6f, wanted %.4f", self.bundle.title, cosine, least)
+        return cosine >= least
 
 
 def available_devices() -> list[str]:
