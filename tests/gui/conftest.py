@@ -1,6 +1,5 @@
 """Real widgets without a screen, an engine and a sound card made up at their borders, and nothing left behind."""
 
-import gc
 import os
 import subprocess
 import sys
@@ -19,7 +18,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer
 from PySide6.QtWidgets import QApplication
-from shiboken6 import isValid
+from shiboken6 import getAllValidWrappers, isValid
 
 from soundsearch.audio.overview import overview
 from soundsearch.gui import app as app_module
@@ -118,8 +117,8 @@ def nothing_left(qapp: QApplication) -> Iterator[None]:
         thread.join(2)
     threads = [thread.name for thread in threading.enumerate() if thread not in before]
     windows = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
-    # By type: isinstance asks an object for its class, and some of torch's warn when asked anything.
-    timers = [o for o in gc.get_objects() if issubclass(type(o), QTimer) and isValid(o) and o.isActive()]
+    # Qt's own list: among all of Python's objects, a million once torch is there, each test would look for long.
+    timers = [o for o in getAllValidWrappers() if isinstance(o, QTimer) and o.isActive()]
     assert not threads, "close what started them"
     assert not windows, "close the window in the test"
     assert not timers, [(timer.interval(), timer.parent()) for timer in timers]
