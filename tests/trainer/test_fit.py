@@ -1,10 +1,14 @@
 """From clips to a proven bundle, as the command line does it; the demo library is the user's."""
 
+import io
 import json
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +30,53 @@ from trainer.sources import collect
 QUICK = ["--recipe", "projection", "--steps", "30", "--evaluate-every", "10", "--batch-size", "24"]
 
 
+class Stopped:
+    """A run in a process of its own that gets Ctrl+C as soon as it trains."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        command = [sys.executable, "-m", "trainer.cli", *fit_demo(out)]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self._said: list[str] = []
+        self._reader = threading.Thread(target=self._stop_when_it_trains)
+        self._reader.start()
+
+    def _stop_when_it_trains(self) -> None:
+        assert self._process.stderr
+        for line in self._process.stderr:
+            if line.startswith("Training") and not any(before.startswith("Training") for before in self._said):
+                self._process.send_signal(signal.SIGINT)
+            self._said.append(line)
+
+    def end(self) -> tuple[int, list[str]]:
+        """Wait for its exit code and all that it said."""
+        code = self._process.wait(120)
+        self._reader.join()
+        assert self._process.stderr
+        self._process.stderr.close()
+        return code, self._said
+
+
+def fit_demo(out: Path) -> list[str]:
+    return ["fit", str(resource("demo")), *QUICK, "--out", str(out)]
+
+
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stopped]:
+    """Begun first: it runs on another processor while the undisturbed one does here."""
+    made = Stopped(tmp_path_factory.mktemp("stopped") / "broken")
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory, stopped: Stopped) -> dict[str, Any]:
     """A projection that was trained on the demo library, and what the command said of it."""
-    folder = tmp_path_factory.mktemp("fit")
-    out = folder / "mine"
-    written = folder / "said.json"
-    with written.open("w") as file:
-        done = subprocess.run(
-            [sys.executable, "-m", "trainer.cli", "fit", str(resource("demo")), *QUICK, "--out", str(out), "--json"],
-            stdout=file, stderr=subprocess.PIPE, text=True, check=False,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return {**json.loads(written.read_text()), "said": done.stderr}
+    told, said = io.StringIO(), io.StringIO()
+    with redirect_stdout(told), redirect_stderr(said):
+        code = cli.main([*fit_demo(tmp_path_factory.mktemp("fit") / "mine"), "--json"])
+    assert code == 0, said.getvalue()
+    return {**json.loads(told.getvalue()), "said": said.getvalue()}
 
 
 def test_the_bundle_is_the_starters_with_another_projection(fitted: dict[str, Any]) -> None:
@@ -113,23 +151,14 @@ def test_the_shares_of_a_blend() -> None:
     assert blend(start, end, 0.25)["n"] == 3
 
 
-def test_ctrl_c_keeps_the_run_and_resume_ends_it(fitted: dict[str, Any], tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_run_and_resume_ends_it(fitted: dict[str, Any], stopped: Stopped) -> None:
     """Stopped by SIGINT while it trains, then resumed: the same losses and model as those of an undisturbed run."""
-    out = tmp_path / "broken"
-    command = [sys.executable, "-m", "trainer.cli", "fit", str(resource("demo")), *QUICK, "--out", str(out)]
-    said = []
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr
-        for line in process.stderr:
-            said.append(line)
-            if line.startswith("Training"):
-                process.send_signal(signal.SIGINT)
-                break
-        said += process.stderr.readlines()
-        assert process.wait(120) == 130, said
+    code, said = stopped.end()
+    assert code == 130, said
     assert any("--resume" in line for line in said), said
+    out = stopped.out
     assert (out / "training" / "checkpoint.pt").exists() and not (out / "soundsearch.json").exists()
-    assert subprocess.run([*command, "--quiet", "--resume"], check=False, capture_output=True).returncode == 0
+    assert cli.main([*fit_demo(out), "--quiet", "--resume"]) == 0
     assert json.loads((out / "report.json").read_text())["history"] == fitted["history"]
     assert Bundle.open(out).id == Bundle.open(Path(fitted["bundle"])).id
 
