@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before anything loads tor
 
 import trainer  # noqa: F401 (where torchvision is installed it is mended, before any test imports transformers)
 from soundsearch.settings import resource
+from tests.checkers import EARLY, Checker
 
 # In a fresh checkout the first text takes a second to draw, while the tables of its letters are made.
 # Nor is an example judged by the clock: beside other programs each may take longer than hypothesis's 0.2 s.
@@ -51,6 +52,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             is_measured = {"sound_server", "display"} & set(getattr(item, "fixturenames", ()))
             group = "sound and screen" if is_measured else item.nodeid.partition("::")[0]
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin mypy beside the first tests, on a processor that they leave idle: without its cache it takes longest."""
+    is_alone = not session.config.pluginmanager.hasplugin("dsession") and not hasattr(session.config, "workerinput")
+    is_wanted = any(item.nodeid.endswith("is_content[mypy]") for item in session.items)
+    if is_alone and is_wanted and len(session.items) > 1 and not session.config.option.collectonly:
+        session.config.stash[EARLY] = {"mypy": Checker("mypy", in_background=True)}
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for checker in config.stash.get(EARLY, {}).values():
+        checker.stop()
 
 
 @pytest.fixture(scope="session")

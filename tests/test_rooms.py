@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.checkers import CHECKERS, EARLY, ROOT, Checker
+
 PACKAGES = ("soundsearch", "trainer")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
@@ -19,20 +20,11 @@ def short(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["-m", "ruff", "check", "."],
-        ["-m", "ruff", "format", "--check", "."],
-        ["-m", "mypy"],
-        ["-m", "mypy", "go.py"],
-        ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
-    ],
-    ids=["ruff check", "ruff format", "mypy", "mypy go.py", "lint-imports"],
-)
-def test_the_checker_is_content(command: list[str]) -> None:
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, f"\n{done.stdout}{done.stderr}"
+@pytest.mark.parametrize("name", list(CHECKERS))
+def test_the_checker_is_content(name: str, pytestconfig: pytest.Config) -> None:
+    started: Checker | None = pytestconfig.stash.get(EARLY, {}).get(name)
+    code, said = (started or Checker(name)).end()
+    assert code == 0, f"\n{said}"
 
 
 @pytest.mark.gui
