@@ -256,4 +256,8 @@ MIGRATIONS: tuple[str, ...] = (
     END;
     CREATE INDEX sounds_by_version ON sounds (version);
     """,
+    """
+    -- The highest number that a content ever had: none is given twice.
+    INSERT INTO counters SELECT 'contents', coalesce(max(id), 0) FROM contents;
+    """,
 )

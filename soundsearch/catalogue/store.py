@@ -481,9 +481,14 @@ class Catalogue:
         ).fetchone()
         if known:
             return int(known[0])
-        cursor = self._db.execute(
-            "INSERT INTO contents (digest, duration_s, sample_rate, channels, format, peaks) VALUES (?, ?, ?, ?, ?, ?)",
+        # SQLite would give the number of one that went to the next: an index may hold the old vector under it.
+        number = "UPDATE counters SET value = value + 1 WHERE name = 'contents' RETURNING value"
+        content_id = int(self._db.execute(number).fetchone()[0])
+        self._db.execute(
+            "INSERT INTO contents (id, digest, duration_s, sample_rate, channels, format, peaks)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
+                content_id,
                 analysis.digest,
                 analysis.duration_s,
                 analysis.sample_rate,
@@ -492,7 +497,7 @@ class Catalogue:
                 analysis.peaks,
             ),
         )
-        return int(cursor.lastrowid or 0)
+        return content_id
 
     def _link(self, analysis: Analysis, content_id: int) -> int:
         """Point a clip at its content; returns 1 if it turned out to be a missing clip at a new place."""

@@ -262,10 +262,12 @@ class ActiveModel:
         last_seq, deletions = self._index.stamp or (0, stamp.deletions)  # one without a stamp is empty
         if (last_seq, deletions) == (stamp.last_seq, stamp.deletions):
             return self._index
+        ids, vectors = self._catalogue.embeddings(bundle.id, bundle.dimension, last_seq)
         if deletions != stamp.deletions:
             alive = self._catalogue.embedded_ids(bundle.id)
-            self._index.remove(np.setdiff1d(self._index.ids, alive))
-        self._index.add(*self._catalogue.embeddings(bundle.id, bundle.dimension, last_seq))
+            # A content that lost its vector and was heard again is alive, and its vector new.
+            self._index.remove(np.union1d(np.setdiff1d(self._index.ids, alive), ids))
+        self._index.add(ids, vectors)
         self._index.stamp = (stamp.last_seq, stamp.deletions)
         return self._index
 

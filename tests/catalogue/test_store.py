@@ -162,6 +162,17 @@ def test_removing_a_root_forgets_what_is_below_it(catalogue: Catalogue) -> None:
         catalogue.remove_root("/sounds")
 
 
+def test_the_number_of_a_content_that_went_is_not_given_again(catalogue: Catalogue) -> None:
+    """Else an index that was not asked in between has the old vector under the number of the new one."""
+    library(catalogue)
+    before = catalogue.embedded_ids(BUNDLE).tolist()
+    catalogue.remove_root("/sounds")
+    root = catalogue.add_root(b"/others", b"/").id
+    catalogue.list_files(root, [FoundFile(b"new.wav", 1, 1)], [])
+    analyse(catalogue, {"new.wav": 9})
+    assert min(catalogue.embedded_ids(BUNDLE)) > max(before)
+
+
 def test_names_are_data_and_never_sql(catalogue: Catalogue) -> None:
     root = catalogue.add_root(b"/sounds", b"/").id
     evil = b"'; DROP TABLE clips; --\n%_.wav"

@@ -1,3 +1,4 @@
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,17 @@ def test_what_another_process_scans_is_found(open_engine: OpenEngine, library: P
     assert window.search(parse_query("a tone")) == []
     run_scan(scanner, library)
     assert len(window.search(parse_query("a tone"), 99)) == 13
+
+
+def test_what_another_process_hears_again_is_found_once(open_engine: OpenEngine, library: Path, tmp_path: Path) -> None:
+    window, scanner = open_engine(), open_engine()
+    run_scan(scanner, library)
+    before = np.sort(window.chosen.index().ids)
+    with sqlite3.connect(next(tmp_path.rglob("catalogue.sqlite"))) as file:
+        file.execute("UPDATE embeddings SET vector = x'00' WHERE seq = (SELECT min(seq) FROM embeddings)")
+    scanner.verify(repair=True)
+    run_scan(scanner, library)
+    assert np.sort(window.chosen.index().ids).tolist() == before.tolist()
 
 
 def test_background_queries_are_mixed_like_the_query() -> None:
