@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -22,22 +21,22 @@ class Checker:
     """One that runs; `end` waits for it."""
 
     def __init__(self, name: str, *, in_background: bool = False) -> None:
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (a pipe would fill up)
         command = [sys.executable, *CHECKERS[name]]
         if in_background:
             command = [sys.executable, "-c", f"{IN_THE_BACKGROUND}os.execv({sys.executable!r}, {command!r})"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=self._said, stderr=subprocess.STDOUT)
+        # One that says more than a pipe holds waits for `end`.
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+        )
 
     def end(self) -> tuple[int, str]:
         """Return its exit code, and all that it said."""
-        with self._said:
-            code = self._process.wait()
-            self._said.seek(0)
-            return code, self._said.read()
+        said = self._process.communicate()[0]
+        return self._process.returncode, said
 
     def stop(self) -> None:
         """End it unheard, where the tests end before it."""
-        if not self._said.closed:
+        if self._process.returncode is None:
             self._process.terminate()
             self.end()
 
