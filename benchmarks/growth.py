@@ -54,7 +54,8 @@ def grow(sizes: Sequence[int], folder: Path) -> list[dict[str, Any]]:
         costs = {name: float(np.mean([some[name] for some in grown])) for name in grown[0]}
         have = size
         begun = time.process_time()
-        known = {row[0]: row for portion in catalogue.known_rows(root) for row in portion}
+        folders = [folder for some in catalogue.tallies.folders_with_files(root) for folder in some]
+        known = {row[0]: row for folder in folders for some in catalogue.known_rows(root, folder) for row in some}
         costs["rescan"] = (time.process_time() - begun) / len(known)
         del known
         rows.append({"clips": size} | {f"{name}_us": round(costs[name] * 1e6, 2) for name in SCAN})

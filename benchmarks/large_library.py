@@ -44,7 +44,8 @@ def make(data: Path, sounds: Path, n: int, model: str | None = None) -> None:
         found.append(FoundFile(os.fsencode(file.relative_to(sounds)), seen.st_size, seen.st_mtime_ns))
     for start in range(0, n, 20_000):
         catalogue.list_files(root.id, found[start : start + 20_000], [])
-    known = {row[0]: row[1] for rows in catalogue.known_rows(root.id) for row in rows}
+    folders = [folder for some in catalogue.tallies.folders_with_files(root.id) for folder in some]
+    known = {row[0]: row[1] for folder in folders for rows in catalogue.known_rows(root.id, folder) for row in rows}
     peaks = [_peaks(draw) for _ in range(DIFFERENT)]
     centres = draw.standard_normal((n // 50 + 1, bundle.dimension))
     for start in range(0, n, BATCH):

@@ -5,4 +5,4 @@ from soundsearch.catalogue.store import Catalogue
 
 def listed(catalogue: Catalogue, root_id: int) -> dict[bytes, int]:
     """Clip ids of a root's files by their paths below it, missing ones too."""
-    return {row[0]: row[1] for rows in catalogue.known_rows(root_id) for row in rows}
+    return dict(catalogue._db.query("SELECT path, id FROM clips WHERE root_id = ?", (root_id,)))

@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 
 from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.filters import place
+from soundsearch.catalogue.forgotten import ForgottenLog
 from soundsearch.errors import CatalogueError
 
 CHUNK = 500  # clips of one transaction
@@ -119,7 +120,7 @@ def drop_orphans(database: Database, candidates: Sequence[int] | None) -> None:
             ids = candidates[start : start + CHUNK]
             dropped += database.execute(f"{sql} AND id IN ({', '.join('?' * len(ids))})", ids).rowcount
     if dropped:
-        count(database, "deletions")
+        ForgottenLog(database).shorten()
 
 
 def count(database: Database, name: str) -> None:

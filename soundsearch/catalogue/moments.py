@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from soundsearch.catalogue.database import Database
+from soundsearch.catalogue.forgotten import ForgottenLog
+from soundsearch.catalogue.rows import Stamp
 from soundsearch.records import FloatArray, IntArray
 
 _SEPARATOR = os.sep.encode()
@@ -36,10 +38,15 @@ class Windows:
 
 
 class Moments:
-    """The table of windows in an open catalogue."""
+    """The table of windows in an open catalogue.
+
+    Attributes:
+        forgotten: Which contents went, and their windows with them.
+    """
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self.forgotten = ForgottenLog(database)
 
     def unheard(self, bundle: str, root_ids: Sequence[int], longer_than_s: float) -> list[Unheard]:
         """Contents of clips in these roots that are longer than that and not heard to their end, newest first."""
@@ -112,10 +119,11 @@ class Moments:
         contents = np.repeat(np.array([row[0] for row in rows], np.int64), counts)
         return Windows(contents, starts, starts + lengths, vectors, last_seq)
 
-    def stamp(self, bundle: str) -> tuple[int, int]:
-        """Where the windows of a bundle stand now: the last block, and how often anything was dropped."""
+    def stamp(self, bundle: str) -> Stamp:
+        """Where the windows of a bundle stand now."""
         last = self._db.query("SELECT coalesce(max(seq), 0) FROM moments WHERE bundle = ?", (bundle,))[0][0]
-        return int(last), int(self._db.query("SELECT value FROM counters WHERE name = 'deletions'")[0][0])
+        deletions = self._db.query("SELECT value FROM counters WHERE name = 'deletions'")[0][0]
+        return Stamp(int(last), int(deletions), self.forgotten.last)
 
     def forget(self, bundle: str) -> None:
         """Drop every window of a bundle that is gone for good."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from soundsearch.catalogue.forgotten import ForgottenLog
 from soundsearch.records import FloatArray
 
 log = logging.getLogger(__name__)
@@ -108,28 +109,31 @@ class PooledStore:
         if kept:
             self._do(write, None, writing=True)
 
-    def keep_only(self, contents: Collection[bytes], deletions: int) -> None:
+    def tidy(self, log: ForgottenLog, contents: Callable[[], Collection[bytes]]) -> None:
         """Let go of contents that the catalogue has forgotten.
 
         Args:
-            contents: Digests of all contents there are.
-            deletions: The catalogue's count of deletions, with which `is_tidy` says whether to look again.
+            log: Says which went since this was done last.
+            contents: Gives the digests of all contents there are, where the log does not go back so far.
         """
 
         def tidy(connection: sqlite3.Connection) -> None:
-            gone = {digest for (digest,) in connection.execute("SELECT DISTINCT digest FROM pooled")}
-            gone.difference_update(contents)
+            noted = connection.execute("SELECT value FROM state WHERE name = 'forgotten'").fetchone()
+            last = log.last
+            if noted == (last,):
+                return
+            known = log.between(noted[0], last) if noted else None
+            if known is not None:
+                gone = set(known.digests)
+            else:
+                gone = {digest for (digest,) in connection.execute("SELECT DISTINCT digest FROM pooled")}
+                gone.difference_update(contents())
             for (tower,) in connection.execute("SELECT DISTINCT tower FROM pooled").fetchall():
                 sql = "DELETE FROM pooled WHERE tower = ? AND digest = ?"  # both: there is an index for that
                 connection.executemany(sql, [(tower, digest) for digest in gone])
-            connection.execute("INSERT OR REPLACE INTO state VALUES ('deletions', ?)", (deletions,))
+            connection.execute("INSERT OR REPLACE INTO state VALUES ('forgotten', ?)", (last,))
 
         self._do(tidy, None, writing=True)
-
-    def is_tidy(self, deletions: int) -> bool:
-        """Whether nothing was forgotten in the catalogue since the last `keep_only`."""
-        sql = "SELECT value FROM state WHERE name = 'deletions'"
-        return self._do(lambda connection: connection.execute(sql).fetchone() == (deletions,), True)
 
     def keep_towers(self, towers: Collection[str]) -> None:
         """Let go of what towers made that no model has any more."""

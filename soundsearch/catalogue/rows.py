@@ -62,4 +62,5 @@ class Stamp:
     """How far the embeddings of one bundle have come: a cache with another stamp is out of date."""
 
     last_seq: int = 0
-    deletions: int = 0
+    deletions: int = 0  # how often vectors went whose contents stayed
+    forgotten: int = 0  # the last entry in the log of contents that went

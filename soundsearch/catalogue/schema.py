@@ -260,4 +260,18 @@ MIGRATIONS: tuple[str, ...] = (
     -- The highest number that a content ever had: none is given twice.
     INSERT INTO counters SELECT 'contents', coalesce(max(id), 0) FROM contents;
     """,
+    """
+    -- Contents that went, and digests of files that went with them (content_id 0): catalogue/forgotten.py.
+    CREATE TABLE forgotten (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        content_id INTEGER NOT NULL,
+        digest BLOB NOT NULL
+    );
+    CREATE TRIGGER content_went AFTER DELETE ON contents BEGIN
+        INSERT INTO forgotten (content_id, digest) VALUES (old.id, old.digest);
+    END;
+    CREATE TRIGGER rewritten_went AFTER DELETE ON rewritten BEGIN
+        INSERT INTO forgotten (content_id, digest) VALUES (0, old.digest);
+    END;
+    """,
 )

@@ -11,6 +11,7 @@ from soundsearch.catalogue.candidates import Candidates
 from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.embedded import EmbeddedDigests
 from soundsearch.catalogue.filters import folder_tags, place
+from soundsearch.catalogue.forgotten import ForgottenLog
 from soundsearch.catalogue.listings import Listings
 from soundsearch.catalogue.missing import Missing, count, drop_orphans
 from soundsearch.catalogue.moments import Moments
@@ -30,7 +31,10 @@ from soundsearch.records import Clip, ClipState, Failure, Filter, FloatArray, In
 
 __all__ = ["Analysis", "Catalogue", "FoundFile", "KnownRoot", "KnownRow", "PendingFile", "Stamp"]
 
-_PORTION = 20_000  # files of a root that are read at one go
+_PORTION = 20_000  # files of a folder that are read at one go
+_SEPARATOR = os.sep.encode()
+_BEHIND_SEPARATOR = bytes([_SEPARATOR[0] + 1])  # sorts behind all that lies in a folder
+_NO_END = 2**63 - 1  # more than any number of a row
 _CHUNK = 500  # ids in one statement; SQLite's own limit is far higher, but parsing time is not free
 
 
@@ -42,6 +46,7 @@ class Catalogue:
         names: What they are called.
         sounds: What the contents sound like.
         moments: Windows of long contents.
+        forgotten: Which contents went.
         listings: What the folders of a root held.
         tallies: How many clips there are.
         tags: What is said about them.
@@ -62,6 +67,7 @@ class Catalogue:
         self.moments = Moments(self._db)
         self.organiser = Organiser(self._db)
         self.missing = Missing(self._db)
+        self.forgotten = ForgottenLog(self._db)
         self.listings = Listings(self._db)
         self.tallies = Tallies(self._db)
         self.tags = Tags(self._db, self.organiser.log)
@@ -119,18 +125,40 @@ class Catalogue:
 
     # -- listing
 
-    def known_rows(self, root_id: int) -> Iterator[list[KnownRow]]:
-        """Every file of a root as last seen, in portions that are read within some ten milliseconds; some are empty."""
-        last = self._db.query("SELECT coalesce(max(id), 0) FROM clips")[0][0]
-        for after in range(0, last, _PORTION):
-            # The plus keeps SQLite from sorting what it finds by path. Ids bound a portion, not a number of rows: a
-            # small root may lie behind a million clips of another.
+    def known_rows(self, root_id: int, folder: bytes) -> Iterator[list[KnownRow]]:
+        """The files of one folder as last seen, by path, in portions that are read within some ten milliseconds.
+
+        What lies in folders below it is not read but jumped over: the cost is that of the folder, however large the
+        library is.
+
+        Args:
+            root_id: Its root.
+            folder: Below the root, b"" for the root itself.
+        """
+        inside = folder + _SEPARATOR if folder else b""
+        start, most = inside, 1
+        while True:
             rows = self._db.query(
                 "SELECT path, id, size_bytes, modified_ns, state = 'missing' FROM clips"
-                " WHERE +root_id = ? AND id > ? AND id <= ? ORDER BY id",
-                (root_id, after, after + _PORTION),
+                " WHERE root_id = ? AND path >= ? ORDER BY path LIMIT ?",
+                (root_id, start, most),
             )
-            yield cast(list[KnownRow], rows)
+            here: list[KnownRow] = []
+            for row in cast(list[KnownRow], rows):
+                if not row[0].startswith(inside):
+                    yield here
+                    return
+                name, separator, _ = row[0][len(inside) :].partition(_SEPARATOR)
+                if separator:
+                    start, most = inside + name + _BEHIND_SEPARATOR, 1
+                    break
+                here.append(row)
+            else:
+                if len(rows) < most:
+                    yield here
+                    return
+                start, most = here[-1][0] + b"\0", min(2 * most, _PORTION)
+            yield here
 
     def list_files(self, root_id: int, added: Sequence[FoundFile], changed: Sequence[tuple[int, FoundFile]]) -> None:
         """Note new and changed files, one transaction: their names can be searched, analysis follows."""
@@ -281,7 +309,7 @@ class Catalogue:
 
     @property
     def deletions(self) -> int:
-        """Grows whenever contents or vectors go."""
+        """Grows whenever vectors go whose contents stay; for those that went with them see `forgotten`."""
         return int(self._db.query("SELECT value FROM counters WHERE name = 'deletions'")[0][0])
 
     def digests(self) -> set[bytes]:
@@ -292,18 +320,27 @@ class Catalogue:
     def stamp(self, bundle: str) -> Stamp:
         """Where the embeddings of a bundle stand now."""
         last = self._db.query("SELECT coalesce(max(seq), 0) FROM embeddings WHERE bundle = ?", (bundle,))[0][0]
-        return Stamp(last, self._db.query("SELECT value FROM counters WHERE name = 'deletions'")[0][0])
+        return Stamp(last, self.deletions, self.forgotten.last)
 
     @property
     def changes(self) -> int:
         """Grows with every change of what a search can answer."""
         return int(self._db.query("SELECT value FROM counters WHERE name = 'changes'")[0][0])
 
-    def embeddings(self, bundle: str, dimension: int, after_seq: int = 0) -> tuple[IntArray, FloatArray]:
-        """Content ids (n,) and vectors (n, dimension) of a bundle in the order they came, after a sequence number."""
+    def embeddings(
+        self, bundle: str, dimension: int, after_seq: int = 0, last_seq: int = _NO_END
+    ) -> tuple[IntArray, FloatArray]:
+        """Content ids (n,) and vectors (n, dimension) of a bundle in the order they came.
+
+        Args:
+            bundle: Whose.
+            dimension: Numbers of a vector; others are damaged, and left out.
+            after_seq: Those after this sequence number.
+            last_seq: Until this one.
+        """
         rows = self._db.query(
-            "SELECT content_id, vector FROM embeddings WHERE bundle = ? AND seq > ? ORDER BY seq",
-            (bundle, after_seq),
+            "SELECT content_id, vector FROM embeddings WHERE bundle = ? AND seq > ? AND seq <= ? ORDER BY seq",
+            (bundle, after_seq, last_seq),
         )
         rows = [row for row in rows if len(row[1]) == 4 * dimension]  # damaged ones: `problems` names them
         ids = np.array([row[0] for row in rows], np.int64)
@@ -554,8 +591,7 @@ def _complete(bundle: str) -> str:
 
 
 def _with_separator(path: bytes) -> bytes:
-    separator = os.sep.encode()
-    return path if path.endswith(separator) else path + separator
+    return path if path.endswith(_SEPARATOR) else path + _SEPARATOR
 
 
 def _marks(values: Sequence[Any]) -> str:

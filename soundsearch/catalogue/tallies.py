@@ -6,13 +6,14 @@ engine for a second.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from soundsearch.catalogue.database import Database
 from soundsearch.records import ClipState, Folder, Root
 
 _SEPARATOR = os.sep.encode()
+_PORTION = 5000  # folders that are read at one go
 _COUNTED = "SELECT root_id, folder_of(path), state, count(*) FROM clips GROUP BY 1, 2, 3"
 _HEARD = "SELECT bundle, count(*) FROM embeddings JOIN clips USING (content_id) WHERE state = 'ready' GROUP BY bundle"
 
@@ -46,6 +47,17 @@ class Tallies:
             FROM roots ORDER BY path"""
         )
         return tuple(Root(os.fsdecode(path), bool(online), clips) for path, online, clips in rows)
+
+    def folders_with_files(self, root_id: int) -> Iterator[list[bytes]]:
+        """Folders of a root, below it, with clips that are not missing, in portions."""
+        after = None
+        while rows := self._db.query(
+            """SELECT folder, sum(clips * (state != 'missing')) FROM tallies
+            WHERE root_id = ?1 AND (?2 IS NULL OR folder > ?2) GROUP BY folder ORDER BY folder LIMIT ?3""",
+            (root_id, after, _PORTION),
+        ):
+            yield [folder for folder, clips in rows if clips]
+            after = rows[-1][0]
 
     def folders(self) -> tuple[Folder, ...]:
         """Every folder that holds clips that can be heard, and the folders above it up to its root, by path.

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from soundsearch.audio.features import Features, load_features
 from soundsearch.audio.windows import load_in_noise
-from soundsearch.catalogue.store import Catalogue
+from soundsearch.catalogue.store import Catalogue, Stamp
 from soundsearch.engine.calibration import Calibration
 from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.hybrid import Called, depth_of, fuse, hear, look_up
@@ -22,7 +23,7 @@ from soundsearch.errors import DecodeError, IndexStoreError, ModelError
 from soundsearch.index.building import GraphBuild
 from soundsearch.index.vector_index import VectorIndex
 from soundsearch.model.bundle import Bundle
-from soundsearch.records import Example, FloatArray, Progress, Query, Ranking
+from soundsearch.records import Example, FloatArray, IntArray, Progress, Query, Ranking
 from soundsearch.settings import resource
 
 if TYPE_CHECKING:
@@ -259,17 +260,31 @@ class ActiveModel:
         if self._index is None:
             self._index = VectorIndex.load(self.index_folder, bundle.dimension)
         stamp = self._catalogue.stamp(bundle.id)
-        last_seq, deletions = self._index.stamp or (0, stamp.deletions)  # one without a stamp is empty
-        if (last_seq, deletions) == (stamp.last_seq, stamp.deletions):
+        if self._index.stamp == astuple(stamp):
             return self._index
-        ids, vectors = self._catalogue.embeddings(bundle.id, bundle.dimension, last_seq)
-        if deletions != stamp.deletions:
-            alive = self._catalogue.embedded_ids(bundle.id)
-            # A content that lost its vector and was heard again is alive, and its vector new.
-            self._index.remove(np.union1d(np.setdiff1d(self._index.ids, alive), ids))
+        # One without a stamp is empty; one of an earlier version knows nothing of the log.
+        known = Stamp(*(self._index.stamp or (0, stamp.deletions, stamp.forgotten)))
+        ids, vectors = self._catalogue.embeddings(bundle.id, bundle.dimension, known.last_seq, stamp.last_seq)
+        self._index.remove(self._gone(self._index.ids, ids, known, stamp))
         self._index.add(ids, vectors)
-        self._index.stamp = (stamp.last_seq, stamp.deletions)
+        self._index.stamp = astuple(stamp)
         return self._index
+
+    def _gone(self, held: IntArray, new: IntArray, known: Stamp, now: Stamp) -> IntArray:
+        """Which contents the index must let go of, (n,): those that went, and those whose vectors were made anew.
+
+        Args:
+            held: Contents of the index, (m,).
+            new: Contents whose vectors came since, (k,).
+            known: Where the index stands.
+            now: Where the catalogue stands.
+        """
+        if known.deletions == now.deletions:
+            log_of_these = self._catalogue.forgotten.between(known.forgotten, now.forgotten)
+            if log_of_these is not None:
+                return np.array(log_of_these.content_ids, np.int64)
+        alive = self._catalogue.embedded_ids(self.bundle.id)
+        return np.union1d(np.setdiff1d(held, alive), new)
 
     def store_index(self) -> Iterator[Progress]:
         """Save the index, then bring its graph up to date and save that, all in steps."""
@@ -295,7 +310,7 @@ class ActiveModel:
         found = VectorIndex.problems(self.index_folder)
         saved = VectorIndex.load(self.index_folder, self.bundle.dimension)
         stamp = self._catalogue.stamp(self.bundle.id)
-        if saved.stamp != (stamp.last_seq, stamp.deletions):
+        if saved.stamp != astuple(stamp):
             return found  # behind, not wrong: it catches up when it is next used
         ids, vectors = self._catalogue.embeddings(self.bundle.id, self.bundle.dimension)
         order, saved_order = np.argsort(ids), np.argsort(saved.ids)

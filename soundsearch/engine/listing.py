@@ -5,7 +5,7 @@ import logging
 import os
 import stat
 from array import array
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 from soundsearch.audio.decode import is_audio_entry
@@ -15,7 +15,6 @@ from soundsearch.records import Progress, ScanReport
 log = logging.getLogger(__name__)
 
 LIST_BATCH = 1000  # files listed in one transaction
-LOOK_BATCH = 50_000  # clips looked at in one step
 _SEPARATOR = os.sep.encode()
 
 
@@ -132,9 +131,9 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
     for some in catalogue.listings.of(root.id):
         noted.update(some)
         yield Progress("list", report.found, detail=where)
-    known: dict[bytes, KnownRow] | None = None  # clips that are not met yet, once one folder is not as it was
     as_they_were: set[bytes] = set()
-    digests: dict[bytes, bytes] = {}  # of all other folders
+    digests: dict[bytes, bytes] = {}  # of all other folders with files, which are compared with their clips
+    lost: list[int] = []  # clips of those that the walk did not meet
     unreadable: list[bytes] = []
     added: list[FoundFile] = []
     changed: list[tuple[int, FoundFile]] = []
@@ -160,8 +159,7 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
         elif listing.names:
             noted.pop(listing.folder, None)
             digests[listing.folder] = digest
-            if known is None:
-                known = yield from _known(catalogue, root, report.found + found)
+            known = yield from _known(catalogue, root, listing.folder, report.found + found)
             for file in listing.files():
                 if (row := known.pop(file.path, None)) is None:
                     added.append(file)
@@ -172,15 +170,21 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
                 if len(added) + len(changed) + len(back) >= LIST_BATCH:
                     commit()
                     yield Progress("list", report.found + found, detail=where)
+            lost += [row[1] for row in known.values() if not row[4]]
         if found - reported >= LIST_BATCH:
             reported = found
             yield Progress("list", report.found + found, detail=where)
     commit()
     removed = 0
-    if (known is not None or noted) and reach(catalogue, root) is not None and b"" not in unreadable:
-        known = (yield from _known(catalogue, root, report.found + found)) if known is None else known
+    if (digests or noted) and reach(catalogue, root) is not None and b"" not in unreadable:
         blind = tuple(folder + _SEPARATOR for folder in unreadable)
-        removed = catalogue.mark_missing((yield from _vanished(known, as_they_were, blind, report.found + found)))
+        for folders in catalogue.tallies.folders_with_files(root.id):
+            for folder in folders:
+                if folder not in as_they_were and folder not in digests and not (folder + _SEPARATOR).startswith(blind):
+                    known = yield from _known(catalogue, root, folder, report.found + found)
+                    lost += [row[1] for row in known.values() if not row[4]]
+            yield Progress("list", report.found + found, detail=where)
+        removed = catalogue.mark_missing(lost)
         gone = [folder for folder in noted if not (folder + _SEPARATOR).startswith(blind)]
         catalogue.listings.note(root.id, digests, gone)
     yield Progress("list", report.found + found, detail=where)
@@ -194,30 +198,13 @@ def list_root(catalogue: Catalogue, root: KnownRoot, report: ScanReport) -> Gene
     )
 
 
-def _known(catalogue: Catalogue, root: KnownRoot, found: int) -> Generator[Progress, None, dict[bytes, KnownRow]]:
-    """Every clip of a root, by path."""
+def _known(
+    catalogue: Catalogue, root: KnownRoot, folder: bytes, found: int
+) -> Generator[Progress, None, dict[bytes, KnownRow]]:
+    """The clips of one folder, by path."""
     known: dict[bytes, KnownRow] = {}
-    for rows in catalogue.known_rows(root.id):
+    for number, rows in enumerate(catalogue.known_rows(root.id, folder)):
+        if number:
+            yield Progress("list", found, detail=os.fsdecode(root.path))
         known.update((row[0], row) for row in rows)
-        yield Progress("list", found, detail=os.fsdecode(root.path))
     return known
-
-
-def _vanished(
-    known: Mapping[bytes, KnownRow], as_they_were: Collection[bytes], blind: tuple[bytes, ...], found: int
-) -> Generator[Progress, None, list[int]]:
-    """Clips that the walk did not meet and could have met.
-
-    Args:
-        known: Those whose files were not met one by one.
-        as_they_were: Folders that hold what they held: what is known there is there.
-        blind: Folders that could not be listed.
-        found: For the progress.
-    """
-    gone = []
-    for number, (path, row) in enumerate(known.items(), start=1):
-        if not row[4] and path.rpartition(_SEPARATOR)[0] not in as_they_were and not path.startswith(blind):
-            gone.append(row[1])
-        if number % LOOK_BATCH == 0:
-            yield Progress("list", found)
-    return gone

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from soundsearch.audio.features import Features
 from soundsearch.audio.windows import load_windows, window_length_s, window_starts_s
 from soundsearch.catalogue.moments import Moments, Unheard, Windows
-from soundsearch.catalogue.store import Catalogue, KnownRoot
+from soundsearch.catalogue.store import Catalogue, KnownRoot, Stamp
 from soundsearch.engine.direction import Yardstick, spread
 from soundsearch.engine.hearing import Hearing
 from soundsearch.engine.hybrid import Heard
@@ -121,7 +121,7 @@ class MomentIndex:
     def __init__(self, moments: Moments, bundle: Bundle) -> None:
         self._moments = moments
         self._bundle = bundle
-        self._stamp: tuple[int, int] = (0, -1)
+        self._stamp: Stamp | None = None
         self._windows = _none(bundle.dimension)
 
     def __len__(self) -> int:
@@ -132,18 +132,25 @@ class MomentIndex:
         stamp = self._moments.stamp(self._bundle.id)
         if stamp == self._stamp:
             return
-        is_grown = stamp[1] == self._stamp[1]
-        new = self._moments.windows(self._bundle.id, self._bundle.dimension, self._stamp[0] if is_grown else 0)
-        self._windows = _joined(self._windows, new) if is_grown else new
+        kept = self._kept(stamp)
+        after = self._stamp.last_seq if kept is not None and self._stamp is not None else 0
+        new = self._moments.windows(self._bundle.id, self._bundle.dimension, after)
+        self._windows = new if kept is None else _joined(kept, new)
         order = np.argsort(self._windows.content_ids, kind="stable")
         if not np.array_equal(order, np.arange(len(order))):
-            self._windows = Windows(
-                self._windows.content_ids[order],
-                self._windows.start_s[order],
-                self._windows.end_s[order],
-                self._windows.vectors[order],
-            )
-        self._stamp = stamp
+            self._windows = _chosen(self._windows, order)
+        self._stamp = replace(stamp, last_seq=max(after, new.last_seq))  # more may have come meanwhile
+
+    def _kept(self, now: Stamp) -> Windows | None:
+        """The windows without those of contents that went since; None where all must be read again."""
+        before, windows = self._stamp, self._windows
+        if before is None or before.deletions != now.deletions:
+            return None
+        gone = self._moments.forgotten.between(before.forgotten, now.forgotten)
+        if gone is None:
+            return None
+        stay = ~np.isin(windows.content_ids, np.array(gone.content_ids, np.int64))
+        return windows if stay.all() else _chosen(windows, np.flatnonzero(stay))
 
     def best(
         self, scores_of: Callable[[FloatArray], FloatArray]
@@ -219,6 +226,10 @@ def with_moments(
 def _none(dimension: int) -> Windows:
     nothing = np.zeros(0, np.float32)
     return Windows(np.zeros(0, np.int64), nothing, nothing, np.zeros((0, dimension), np.float32))
+
+
+def _chosen(windows: Windows, rows: IntArray) -> Windows:
+    return Windows(windows.content_ids[rows], windows.start_s[rows], windows.end_s[rows], windows.vectors[rows])
 
 
 def _joined(one: Windows, other: Windows) -> Windows:

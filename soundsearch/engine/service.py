@@ -293,7 +293,7 @@ class Engine:
         if moments or self.settings.moments:
             yield from hear_moments(self._catalogue, model.bundle, hearing, unique)
         yield from model.store_index()
-        self._tidy_pooled()
+        self._pooled.tidy(self._catalogue.forgotten, self._catalogue.digests)
         return report
 
     def find_duplicates(self, near: bool = False) -> Generator[Progress, None, tuple[DuplicateGroup, ...]]:
@@ -316,13 +316,7 @@ class Engine:
     def remove_root(self, path: str) -> None:
         """Forget a root and the clips below it. No sound file is touched."""
         self._catalogue.remove_root(path)
-        self._tidy_pooled()
-
-    def _tidy_pooled(self) -> None:
-        """Let pooled features of forgotten contents go."""
-        deletions = self._catalogue.deletions
-        if not self._pooled.is_tidy(deletions):
-            self._pooled.keep_only(self._catalogue.digests(), deletions)
+        self._pooled.tidy(self._catalogue.forgotten, self._catalogue.digests)
 
     def failures(self) -> tuple[Failure, ...]:
         """Every clip that cannot be read, with its reason."""

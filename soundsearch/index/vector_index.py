@@ -131,12 +131,13 @@ class VectorIndex:
     def remove(self, ids: IntArray) -> None:
         """Remove ids; unknown ones are ignored."""
         places = self._where()
-        chosen = np.isin(places.ids, ids)
-        if not chosen.any():
+        _, rows = places.find(np.unique(ids))
+        if not len(rows):
             return
-        self._in_graph -= int(np.count_nonzero(chosen[: self._in_graph]))
+        in_graph = places.rows[: self._in_graph]
+        self._in_graph -= int(np.count_nonzero(rows <= in_graph[-1])) if len(in_graph) else 0
         self._gone = self._gone.copy()
-        self._gone[places.rows[chosen]] = True
+        self._gone[rows] = True
         self._places = None
 
     def vectors_of(self, ids: IntArray) -> tuple[BoolArray, FloatArray]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundsearch.catalogue.pooled import PooledStore
+from soundsearch.catalogue.store import Catalogue
 
 WIDTH = 768
 
@@ -81,13 +82,26 @@ def test_what_is_not_finite_is_not_kept(store: PooledStore) -> None:
     assert store.digests("a") == {digest(2)}
 
 
-def test_forgotten_contents_and_towers_go(store: PooledStore) -> None:
+def note_forgotten(catalogue: Catalogue, number: int) -> None:
+    catalogue._db.execute("INSERT INTO forgotten (content_id, digest) VALUES (?, ?)", (number, digest(number)))
+
+
+def test_forgotten_contents_and_towers_go(store: PooledStore, path: Path) -> None:
     store.put("a", rows(1, 2, 3))
     store.put("b", rows(1, 3))
-    assert not store.is_tidy(7)
-    store.keep_only([digest(1), digest(2)], 7)
-    assert store.is_tidy(7) and not store.is_tidy(8)
+    catalogue = Catalogue(path.with_name("catalogue.sqlite"))
+    store.tidy(catalogue.forgotten, lambda: [digest(1), digest(2)])  # never done before: all are compared
     assert (store.digests("a"), store.digests("b")) == ({digest(1), digest(2)}, {digest(1)})
+    note_forgotten(catalogue, 2)
+    store.tidy(catalogue.forgotten, lambda: pytest.fail("the log says which"))
+    assert (store.digests("a"), store.digests("b")) == ({digest(1)}, {digest(1)})
+    note_forgotten(catalogue, 9)
+    catalogue._db.execute("DELETE FROM forgotten")  # of long ago
+    store.put("a", rows(2))
+    store.tidy(catalogue.forgotten, lambda: [digest(1)])
+    assert (store.digests("a"), store.digests("b")) == ({digest(1)}, {digest(1)})
+    catalogue.close()
+    store.put("a", rows(2))
     store.keep_towers(["b"])
     assert (store.digests("a"), store.digests("b")) == (set(), {digest(1)})
 
@@ -107,8 +121,10 @@ def test_a_full_store_lets_other_towers_go_and_then_takes_no_more(path: Path) ->
 def test_a_limit_of_nothing_keeps_nothing(path: Path) -> None:
     store = PooledStore(path, limit_bytes=0)
     store.put("a", rows(1))
-    assert store.digests("a") == set() and not path.exists() and store.is_tidy(3)
-    store.keep_only([], 1)
+    assert store.digests("a") == set() and not path.exists()
+    catalogue = Catalogue(path.with_name("catalogue.sqlite"))
+    store.tidy(catalogue.forgotten, lambda: pytest.fail("there is nothing to compare with"))
+    catalogue.close()
     store.keep_towers([])
     store.close()
 

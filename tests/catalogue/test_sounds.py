@@ -81,7 +81,7 @@ def test_moments_are_kept_block_by_block_until_the_last(catalogue: Catalogue) ->
     ]
     first = hear(catalogue, content, 0, is_last=False)
     assert [u.blocks for u in catalogue.moments.unheard("b", roots, 10.0)] == [1]
-    seq = catalogue.moments.stamp("b")[0]
+    seq = catalogue.moments.stamp("b").last_seq
     second = hear(catalogue, content, 1, is_last=True)
     assert catalogue.moments.unheard("b", roots, 10.0) == []
     assert len(catalogue.moments.unheard("another", roots, 10.0)) == 1
@@ -92,7 +92,7 @@ def test_moments_are_kept_block_by_block_until_the_last(catalogue: Catalogue) ->
     assert np.abs(windows.vectors - np.concatenate([first, second])).max() < 1e-3
     newer = catalogue.moments.windows("b", 4, seq)
     assert newer.start_s.tolist() == [100, 105, 110]
-    assert newer.last_seq == catalogue.moments.stamp("b")[0]
+    assert newer.last_seq == catalogue.moments.stamp("b").last_seq
 
 
 def test_damaged_moments_are_named_left_out_and_taken_back(catalogue: Catalogue) -> None:

@@ -1,13 +1,18 @@
 import os
 import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from soundsearch.catalogue import store
 from soundsearch.catalogue.database import Database
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
+from soundsearch.catalogue.tallies import folder_of
 from soundsearch.errors import CatalogueError
 from soundsearch.records import ClipState, Filter
 from tests.listed import listed
@@ -125,7 +130,7 @@ def test_an_edited_clip_drops_the_old_vector_and_keeps_its_tags(catalogue: Catal
     catalogue.list_files(root, [], [(kick, FoundFile(b"Drums/Kick 1.wav", 999, 9))])
     analyse(catalogue, {"Kick 1.wav": 9})
     assert len(catalogue.embedded_ids(BUNDLE)) == 4
-    assert catalogue.stamp(BUNDLE).deletions > before.deletions
+    assert catalogue.stamp(BUNDLE).forgotten == before.forgotten + 1
     assert catalogue.clips([kick])[0].tags == ("Drums", "mine")
 
 
@@ -279,3 +284,24 @@ def test_folders_count_all_that_is_below_them(catalogue: Catalogue) -> None:
         ("/sounds/Drums", 2),
         ("/sounds/Pads", 1),
     ]
+
+
+PART = st.sampled_from(["a", "a!", "a.", "a0", "b", "A", "ä", "kick 1"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(PART, min_size=1, max_size=4).map("/".join), unique=True, max_size=30), st.integers(1, 4))
+def test_the_files_of_a_folder_are_read_without_those_below_it(paths: list[str], portion: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_PORTION", portion)
+        catalogue = Catalogue(Path(folder) / "catalogue.sqlite")
+        for other in (b"/sounds", b"/sounds too"):
+            root = catalogue.add_root(other, b"/").id
+            catalogue.list_files(root, [FoundFile(os.fsencode(path) + b".wav", 1, 1) for path in paths], [])
+        files = {os.fsencode(path) + b".wav" for path in paths}
+        folders = {folder_of(path) for path in files}
+        for place in {b"", b"a", b"a/a", *folders}:
+            rows = [row[0] for some in catalogue.known_rows(root, place) for row in some]
+            assert rows == sorted(path for path in files if folder_of(path) == place)
+        assert {place for some in catalogue.tallies.folders_with_files(root) for place in some} == folders
+        catalogue.close()

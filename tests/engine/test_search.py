@@ -149,6 +149,30 @@ def test_what_another_process_hears_again_is_found_once(open_engine: OpenEngine,
     assert np.sort(window.chosen.index().ids).tolist() == before.tolist()
 
 
+@pytest.mark.parametrize("stamp_of_before", [False, True])
+def test_what_was_forgotten_meanwhile_leaves_a_saved_index(
+    open_engine: OpenEngine, library: Path, stamp_of_before: bool
+) -> None:
+    first = open_engine()
+    run_scan(first, library)
+    index = first.chosen.index()
+    if stamp_of_before:  # a version without the log saved two numbers
+        index.stamp = index.stamp[:2]
+        index.save(first.chosen.index_folder)
+    first.close()
+    second = open_engine()
+    gone = sorted(library.rglob("*.wav"))[:3]
+    for file in gone:
+        file.unlink()
+    run_scan(second, library)
+    for _ in second._catalogue.missing.forget(second._catalogue.missing.clip_ids(99)):
+        pass
+    held = second.chosen.index()
+    ids, vectors = second._catalogue.embeddings(second.chosen.bundle.id, second.chosen.bundle.dimension)
+    assert len(ids) < 12 and sorted(held.ids.tolist()) == sorted(ids.tolist())
+    assert (held.vectors_of(ids)[1] == vectors).all()
+
+
 def test_background_queries_are_mixed_like_the_query() -> None:
     texts, clips = unit(50, 1), unit(80, 2)
     one = Direction(unit(1, 3), NOTHING, NOTHING, NOTHING, 0.5)
