@@ -68,7 +68,8 @@ def _scan(data: Path, shots: Path, model: str | None) -> tuple[float, float, flo
         longest = max(longest, time.perf_counter() - last)
     steps.close()
     result = (time.perf_counter() - begun, time.process_time() - processor)
-    engine.remove_root(str(shots))
+    for _ in engine.remove_root(str(shots)):
+        pass
     engine.close()
     return result[0] * 1000 / count, result[1] * 1000 / count, longest * 1000
 

@@ -1,7 +1,7 @@
 """Catalogue: the truth about the library. All SQL is here; outside of this package nobody knows that it is SQL."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -111,17 +111,29 @@ class Catalogue:
             if changed:
                 count(self._db, "changes")
 
-    def remove_root(self, path: str) -> None:
-        """Forget a root and its clips.
+    def remove_root(self, path: str) -> Generator[None, None, None]:
+        """Forget a root and its clips, in short steps. Broken off, it leaves the root with the clips that are left.
 
         Raises:
             CatalogueError: If there is no such root.
         """
-        with self._db.transaction():
-            if not self._db.execute("DELETE FROM roots WHERE path = ?", (os.fsencode(path),)).rowcount:
-                raise CatalogueError(f"{path} is not a folder of this library.", "See the list of roots in the status.")
-            drop_orphans(self._db, None)
-            count(self._db, "changes")
+        known = self._db.query("SELECT id FROM roots WHERE path = ?", (os.fsencode(path),))
+        if not known:
+            raise CatalogueError(f"{path} is not a folder of this library.", "See the list of roots in the status.")
+        root_id = known[0][0]
+        with self._db.transaction():  # broken off and then scanned, its folders are compared
+            self._db.execute("DELETE FROM listings WHERE root_id = ?", (root_id,))
+        is_last = False
+        while not is_last:
+            with self._db.transaction():
+                sql = "SELECT id, content_id FROM clips WHERE root_id = ? LIMIT ?"
+                clips = self._db.execute(sql, (root_id, _CHUNK)).fetchall()
+                self._db.executemany("DELETE FROM clips WHERE id = ?", [(clip,) for clip, _ in clips])
+                drop_orphans(self._db, [content for _, content in clips if content is not None])
+                if is_last := len(clips) < _CHUNK:
+                    self._db.execute("DELETE FROM roots WHERE id = ?", (root_id,))
+                count(self._db, "changes")
+            yield
 
     # -- listing
 

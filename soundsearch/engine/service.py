@@ -313,9 +313,13 @@ class Engine:
             if root.online != (mount is not None):
                 self._catalogue.set_root_seen(root.id, mount)
 
-    def remove_root(self, path: str) -> None:
-        """Forget a root and the clips below it. No sound file is touched."""
-        self._catalogue.remove_root(path)
+    def remove_root(self, path: str) -> Generator[None, None, None]:
+        """Forget a root and the clips below it, in short steps. No sound file is touched.
+
+        Raises:
+            CatalogueError: If there is no such root.
+        """
+        yield from self._catalogue.remove_root(path)
         self._pooled.tidy(self._catalogue.forgotten, self._catalogue.digests)
 
     def failures(self) -> tuple[Failure, ...]:

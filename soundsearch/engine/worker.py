@@ -331,7 +331,7 @@ class Worker:
             case LocateRoot(path, to):
                 return engine.organising.locate_root(path, to)
             case RemoveRoot(path):
-                return engine.remove_root(path)
+                return self._order(request, engine.remove_root(path))
             case DrawMap(anew):
                 return self._start(engine.draw_map(anew))
             case Scan(roots, moments):

@@ -47,7 +47,7 @@ def test_a_root_that_goes_is_logged_too(catalogue: Catalogue) -> None:
     root = catalogue.add_root(b"/sounds", b"/").id
     hear(catalogue, root, "a", "b")
     catalogue._db.execute("INSERT INTO rewritten SELECT x'77', id FROM contents WHERE digest = ?", (b"a" * 16,))
-    catalogue.remove_root("/sounds")
+    list(catalogue.remove_root("/sounds"))
     gone = catalogue.forgotten.between(0, catalogue.forgotten.last)
     assert gone is not None and len(gone.content_ids) == 2 and len(gone.digests) == 3
 

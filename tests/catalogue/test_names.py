@@ -108,7 +108,7 @@ def test_follows_what_happens_to_clips(catalogue: Catalogue) -> None:
     catalogue.add_root(b"/", b"/")  # the old root becomes part of it, its clips get other paths
     hits = catalogue.names.search("music kick")
     assert hits.reasons.tolist() == [Reason.NAME | Reason.FOLDER]
-    catalogue.remove_root("/")
+    list(catalogue.remove_root("/"))
     assert len(catalogue.names.search("kick")) == 0
 
 

@@ -295,7 +295,7 @@ def test_a_new_action_ends_what_could_be_made_again(catalogue: Catalogue, clips:
 def test_undo_passes_over_sounds_that_were_forgotten(catalogue: Catalogue, clips: list[int]) -> None:
     act(catalogue, CollectClips(tuple(clips), "All"))
     act(catalogue, ChangeCollection("All", ""))
-    catalogue.remove_root("/sounds")
+    list(catalogue.remove_root("/sounds"))
     finish(catalogue.organiser.undo())
     assert catalogue.organiser.collections() == (Collection("All", 0),)
 

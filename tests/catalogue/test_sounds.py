@@ -59,7 +59,7 @@ def test_an_older_analysis_is_done_again(catalogue: Catalogue) -> None:
 def test_measures_and_moments_go_with_their_clip(catalogue: Catalogue) -> None:
     content = add_clip(catalogue, "a.wav", Sound())
     hear(catalogue, content, 0, is_last=True)
-    catalogue.remove_root("/sounds")
+    list(catalogue.remove_root("/sounds"))
     assert catalogue.sounds.of([content]) == {}
     assert len(catalogue.moments.windows("b", 4).content_ids) == 0
 

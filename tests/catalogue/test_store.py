@@ -160,18 +160,31 @@ def test_roots_that_lie_in_one_another_become_one(catalogue: Catalogue) -> None:
 
 def test_removing_a_root_forgets_what_is_below_it(catalogue: Catalogue) -> None:
     library(catalogue)
-    catalogue.remove_root("/sounds")
+    list(catalogue.remove_root("/sounds"))
     assert catalogue.tallies.states()[ClipState.READY] == 0
     assert len(catalogue.embedded_ids(BUNDLE)) == 0
     with pytest.raises(CatalogueError, match="not a folder of this library"):
-        catalogue.remove_root("/sounds")
+        list(catalogue.remove_root("/sounds"))
+
+
+def test_removing_a_root_can_be_broken_off_and_made_good(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = library(catalogue)
+    catalogue.listings.note(root, {b"Drums": b"digest"}, [])
+    monkeypatch.setattr(store, "_CHUNK", 3)
+    steps = catalogue.remove_root("/sounds")
+    next(steps)
+    steps.close()
+    assert len(listed(catalogue, root)) == 1 and catalogue.problems(BUNDLE, 8) == []
+    assert list(catalogue.listings.of(root)) == []  # a scan would find all of them again
+    assert len(list(catalogue.remove_root("/sounds"))) == 1
+    assert catalogue.roots() == [] and catalogue.digests() == set() and catalogue.problems(BUNDLE, 8) == []
 
 
 def test_the_number_of_a_content_that_went_is_not_given_again(catalogue: Catalogue) -> None:
     """Else an index that was not asked in between has the old vector under the number of the new one."""
     library(catalogue)
     before = catalogue.embedded_ids(BUNDLE).tolist()
-    catalogue.remove_root("/sounds")
+    list(catalogue.remove_root("/sounds"))
     root = catalogue.add_root(b"/others", b"/").id
     catalogue.list_files(root, [FoundFile(b"new.wav", 1, 1)], [])
     analyse(catalogue, {"new.wav": 9})

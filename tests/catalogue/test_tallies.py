@@ -68,7 +68,7 @@ def act(catalogue: Catalogue, action: str, number: int) -> None:
         case "drop model":
             catalogue.forget_vectors(BUNDLES[number % 2])
         case "root" if roots and number % 3 == 0:
-            catalogue.remove_root(roots[-1].path.decode())
+            list(catalogue.remove_root(roots[-1].path.decode()))
         case "root" if number % 3 == 1 and not any(root.path == b"/" for root in roots):
             catalogue.add_root(b"/", b"/")  # the others become part of it
         case "measure":

@@ -236,6 +236,6 @@ def test_moments_follow_changes_and_are_verified(engine: Engine, long_library: P
     assert engine.verify() == []
     assert len(engine.search(Query(texts=("hiss",)), 10)) == 4
     (long_library / "with a chirp.wav").unlink()
-    engine.remove_root(str(long_library))
+    list(engine.remove_root(str(long_library)))
     assert stored(engine) == {}
     assert engine.search(Query(texts=("hiss",)), 10) == []

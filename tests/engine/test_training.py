@@ -149,7 +149,7 @@ def test_pooled_features_of_forgotten_clips_go(engine: Engine, library: Path) ->
     write_tone(library / "Low" / "tone 02.wav", 3000.0, seconds=0.3)  # other content under the same name
     run_scan(engine)
     assert pooled_digests(engine) == engine._catalogue.digests() and len(pooled_digests(engine)) == 12
-    engine.remove_root(str(library))
+    list(engine.remove_root(str(library)))
     assert pooled_digests(engine) == set()
 
 
