@@ -20,6 +20,7 @@ from soundsearch.catalogue.names import Names
 from soundsearch.catalogue.order import Orders
 from soundsearch.catalogue.organiser import IF_SAID, Organiser
 from soundsearch.catalogue.overview import Overview
+from soundsearch.catalogue.repair import Repair
 from soundsearch.catalogue.rows import Analysis, FoundFile, KnownRoot, KnownRow, PendingFile, Stamp
 from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.sounds import VERSION, Sounds
@@ -51,6 +52,7 @@ class Catalogue:
         tallies: How many clips there are.
         tags: What is said about them.
         overview: All clips in portions.
+        repair: What is wrong with the file, and how that is mended.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,6 +75,7 @@ class Catalogue:
         self.tags = Tags(self._db, self.organiser.log)
         self.overview = Overview(self._db)
         self.orders = Orders(self._db)
+        self.repair = Repair(self._db, self.tallies)
 
     def close(self) -> None:
         """Close the connection; what was committed is on disk."""
@@ -477,50 +480,7 @@ class Catalogue:
         files = [self.path, self.path.with_name(self.path.name + "-wal")]
         return sum(file.stat().st_size for file in files if file.exists())
 
-    # -- repair
-
-    def problems(self, bundle: str, dimension: int) -> list[str]:
-        """Check the file, and the embeddings of a bundle; returns a sentence for each trouble."""
-        found = [
-            f"The catalogue file is damaged: {row[0]}."
-            for row in self._db.query("PRAGMA quick_check")
-            if row[0] != "ok"
-        ]
-        if broken := len(self._db.query("PRAGMA foreign_key_check")):
-            found.append(f"{broken} entries point at something that is not there.")
-        lost = self._db.query("SELECT count(*) FROM clips WHERE state IN ('ready', 'missing') AND content_id IS NULL")[
-            0
-        ][0]
-        if lost:
-            found.append(f"{lost} clips count as analysed but hold no analysis.")
-        if damaged := len(self._damaged(bundle, dimension)):
-            found.append(f"{damaged} embeddings are damaged.")
-        if not self.tallies.are_right():
-            found.append("The numbers of clips that are kept by folder are not right.")
-        return found
-
-    def repair(self, bundle: str, dimension: int) -> None:
-        """Take back what `problems` found wrong, so that the next scan makes it again."""
-        with self._db.transaction():
-            for seq in self._damaged(bundle, dimension):
-                self._db.execute("DELETE FROM embeddings WHERE seq = ?", (seq,))
-                count(self._db, "deletions")
-            self._db.execute(
-                "UPDATE clips SET state = 'pending' WHERE state IN ('ready', 'missing') AND content_id IS NULL"
-            )
-            drop_orphans(self._db, None)
-            self.tallies.count_anew()
-            count(self._db, "changes")
-
     # -- inside
-
-    def _damaged(self, bundle: str, dimension: int) -> list[int]:
-        damaged = []
-        for seq, blob in self._db.query("SELECT seq, vector FROM embeddings WHERE bundle = ?", (bundle,)):
-            vector = np.frombuffer(blob, "<f4") if len(blob) == 4 * dimension else np.zeros(0)
-            if not abs(float(np.linalg.norm(vector)) - 1.0) < 1e-3:  # NaN fails too
-                damaged.append(seq)
-        return damaged
 
     def _content(self, analysis: Analysis) -> int:
         """The row of a content: known, or made now."""

@@ -443,10 +443,10 @@ class Engine:
         the next scan makes it again.
         """
         model = self.chosen
-        problems = self._catalogue.problems(model.bundle.id, model.bundle.dimension)
+        problems = self._catalogue.repair.problems(model.bundle.id, model.bundle.dimension)
         problems += self._catalogue.moments.problems(model.bundle.id, model.bundle.dimension)
         if repair and problems:
-            self._catalogue.repair(model.bundle.id, model.bundle.dimension)
+            self._catalogue.repair.mend(model.bundle.id, model.bundle.dimension)
             self._catalogue.moments.repair(model.bundle.id, model.bundle.dimension)
         problems += model.problems()
         if repair:

@@ -174,10 +174,10 @@ def test_removing_a_root_can_be_broken_off_and_made_good(catalogue: Catalogue, m
     steps = catalogue.remove_root("/sounds")
     next(steps)
     steps.close()
-    assert len(listed(catalogue, root)) == 1 and catalogue.problems(BUNDLE, 8) == []
+    assert len(listed(catalogue, root)) == 1 and catalogue.repair.problems(BUNDLE, 8) == []
     assert list(catalogue.listings.of(root)) == []  # a scan would find all of them again
     assert len(list(catalogue.remove_root("/sounds"))) == 1
-    assert catalogue.roots() == [] and catalogue.digests() == set() and catalogue.problems(BUNDLE, 8) == []
+    assert catalogue.roots() == [] and catalogue.digests() == set() and catalogue.repair.problems(BUNDLE, 8) == []
 
 
 def test_the_number_of_a_content_that_went_is_not_given_again(catalogue: Catalogue) -> None:
@@ -201,12 +201,12 @@ def test_names_are_data_and_never_sql(catalogue: Catalogue) -> None:
 
 def test_problems_are_found_and_repaired(catalogue: Catalogue) -> None:
     root = library(catalogue)
-    assert catalogue.problems(BUNDLE, 8) == []
+    assert catalogue.repair.problems(BUNDLE, 8) == []
     catalogue._db.execute("UPDATE embeddings SET vector = zeroblob(32) WHERE content_id = 1")
     catalogue._db.execute("UPDATE embeddings SET vector = x'00' WHERE content_id = 2")
-    assert catalogue.problems(BUNDLE, 8) == ["2 embeddings are damaged."]
-    catalogue.repair(BUNDLE, 8)
-    assert catalogue.problems(BUNDLE, 8) == []
+    assert catalogue.repair.problems(BUNDLE, 8) == ["2 embeddings are damaged."]
+    catalogue.repair.mend(BUNDLE, 8)
+    assert catalogue.repair.problems(BUNDLE, 8) == []
     assert len(catalogue.pending(BUNDLE, [root])) == 2
 
 

@@ -126,9 +126,9 @@ def test_wrong_numbers_are_found_and_made_right(catalogue: Catalogue) -> None:
     with catalogue._db.transaction():
         catalogue._db.execute("UPDATE tallies SET clips = clips + 1")
         catalogue._db.execute("DELETE FROM heard")
-    assert any("numbers" in sentence for sentence in catalogue.problems(BUNDLES[0], 4))
-    catalogue.repair(BUNDLES[0], 4)
-    assert catalogue.tallies.states() == right and not catalogue.problems(BUNDLES[0], 4)
+    assert any("numbers" in sentence for sentence in catalogue.repair.problems(BUNDLES[0], 4))
+    catalogue.repair.mend(BUNDLES[0], 4)
+    assert catalogue.tallies.states() == right and not catalogue.repair.problems(BUNDLES[0], 4)
 
 
 def test_digests_are_known_to_other_threads_once_they_are_committed(catalogue: Catalogue) -> None:
