@@ -70,8 +70,8 @@ class ClapEncoder:
         Args:
             bundle: A folder that was opened.
             device: "cpu", "cuda" or "mps"; "auto" takes the fastest that is there.
-            precision: "float32" or "bfloat16"; "auto" takes bfloat16 on a CPU with matrix units for it, where this
-                bundle keeps its embeddings.
+            precision: "float32" or "bfloat16"; "auto" takes bfloat16 on a CPU that is faster in it, where this bundle
+                keeps its embeddings.
 
         Raises:
             ModelError: If a checksum or a tensor is wrong, or the device is not there.
@@ -309,15 +309,26 @@ class ClapEncoder:
 
     def _may_round(self) -> bool:
         """Whether bfloat16 can be of use: small towers gain nothing, and processors lose without units for it."""
-        has_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # no public name yet (torch 2.13)
         is_small = audio_kind(self.bundle.config) == MOBILENET
-        return not is_small and self.device != "mps" and (self.device != "cpu" or has_units())
+        return not is_small and self.device != "mps" and (self.device != "cpu" or _has_bfloat16_units())
 
     def _keeps(self, exact: FloatArray, found: FloatArray, least: float) -> bool:
         """Whether embeddings (n, dimension) in bfloat16 are those of float32, to a cosine of `least` each."""
         cosine = float((exact * found).sum(axis=1).min())
         log.info("bfloat16 keeps embeddings of %s to cosine %.6f, wanted %.4f", self.bundle.title, cosine, least)
         return cosine >= least
+
+
+def _has_bfloat16_units() -> bool:
+    """Whether this processor computes our towers faster in bfloat16, by what it is: a timing would not always agree.
+
+    AMX does, and AMD's AVX-512 of bfloat16; that of Intel's processors is slower than their float32
+    (docs/performance.md).
+    """
+    if getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)():  # no public name yet (torch 2.13)
+        return True
+    found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # {} where torch is older
+    return bool(found.get("avx512_bf16")) and str(found.get("cpu_name", "")).startswith("AMD")
 
 
 def available_devices() -> list[str]:

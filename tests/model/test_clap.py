@@ -156,6 +156,27 @@ def test_texts_are_rounded_where_that_keeps_them(tiny_model: Path, monkeypatch: 
     assert strict.text_precision == "float32" and strict.embed_texts(texts).tobytes() == exact.tobytes()
 
 
+@pytest.mark.parametrize(
+    ("name", "has_amx", "has_bf16", "expected"),
+    [
+        ("Intel(R) Xeon(R) Platinum 8481C", True, True, "bfloat16"),
+        ("Intel(R) Xeon(R) Platinum 8380H", False, True, "float32"),
+        ("AMD Ryzen 9 7950X", False, True, "bfloat16"),
+        ("AMD Ryzen 9 5950X", False, False, "float32"),
+    ],
+)
+def test_bfloat16_is_for_processors_that_are_faster_in_it(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, name: str, has_amx: bool, has_bf16: bool, expected: str
+) -> None:
+    found = {"cpu_name": name, "avx512_bf16": has_bf16}
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    monkeypatch.setattr(clap, "MIN_BF16_COSINE", 0.9)  # of random weights
+    monkeypatch.setattr(clap, "MIN_BF16_TEXT_COSINE", 0.9)
+    encoder = ClapEncoder(Bundle.open(tiny_model), "cpu", "auto")
+    assert (encoder.precision, encoder.text_precision) == (expected, expected)
+
+
 def test_running_out_of_memory_halves_the_batch(encoder: ClapEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "_batch", 64)
     sizes: list[int] = []
