@@ -31,6 +31,7 @@ from soundsearch.gui.theme import Theme
 from soundsearch.records import Clip, Folder, LabelSet, Organised, TagProposals, WriteReport
 
 BAR = 0.5
+WIDE, TALL, SHORT = 860, 640, 340  # of the dialog, in pixels; short where no folders are to be chosen
 OWN = ""  # data of the entry for labels that are typed
 
 
@@ -175,11 +176,22 @@ class TaggingDialog(QDialog):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.pages)
         self.setMinimumSize(300, 320)
-        self.resize(860, 640)
+        self.resize(WIDE, TALL)
         self.choice.propose.setDefault(True)
         self.choice.close_button.clicked.connect(self.close)
         self.review.close_button.clicked.connect(self.close)
         self.review.back_requested.connect(lambda: self.pages.setCurrentWidget(self.choice))
+
+    def show_choice(self) -> None:
+        """What shall be tagged; no taller than that needs, unless it is on the screen already."""
+        self.pages.setCurrentWidget(self.choice)
+        if not self.isVisible():
+            self.resize(self.width(), SHORT if self.choice.tree.isHidden() else TALL)
+
+    def show_review(self) -> None:
+        """What is proposed, which needs room."""
+        self.pages.setCurrentWidget(self.review)
+        self.resize(self.width(), max(self.height(), TALL))
 
 
 class Tagging(DialogOwner):
@@ -212,7 +224,7 @@ class Tagging(DialogOwner):
         self._bridge.list_label_sets(self.dialog.choice.set_label_sets)
         self.dialog.choice.begin(clip_ids, folder)
         self.dialog.choice.show_trouble("")
-        self.dialog.pages.setCurrentWidget(self.dialog.choice)
+        self.dialog.show_choice()
         self.bring_up()
 
     def _take_folders(self, folders: tuple[Folder, ...]) -> None:
@@ -233,7 +245,7 @@ class Tagging(DialogOwner):
         choice.show_working(False)
         if isinstance(end.value, TagProposals):
             self.dialog.review.show_proposals(end.value, end.job.request.bar)
-            self.dialog.pages.setCurrentWidget(self.dialog.review)
+            self.dialog.show_review()
             if not self.dialog.isVisible():
                 words = f"Tags are proposed for {wording.count(len(end.value.clips), 'clip')}."
                 self._notices.put(Notice("tags", words, "Review", self.bring_up, icon="tag"))

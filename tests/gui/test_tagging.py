@@ -65,6 +65,19 @@ def test_what_is_proposed_reviewed_and_stored(window: MainWindow, qtbot: QtBot) 
     qtbot.waitUntil(lambda: not window.tagging.dialog.isVisible())
 
 
+def test_the_dialog_is_short_until_there_is_much_to_show(window: MainWindow, qtbot: QtBot) -> None:
+    window.tagging.open(clip_ids=(1, 2, 3))
+    dialog = window.tagging.dialog
+    assert dialog.height() <= 340
+    dialog.close()
+    start(window, qtbot, clip_ids=(1,))
+    assert dialog.height() >= 640
+    dialog.close()
+    window.tagging.open(folder="/sounds")
+    assert dialog.height() <= 340
+    window.tagging.close()
+
+
 def test_all_folders_are_named_when_all_are_ticked(window: MainWindow, qtbot: QtBot) -> None:
     paths = ("/more", "/sounds", "/sounds/Drums")
     window.engine.folders = tuple(Folder(path, 4) for path in paths)  # type: ignore[attr-defined]
