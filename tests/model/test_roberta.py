@@ -34,7 +34,7 @@ def test_it_gives_what_transformers_gives(changed: dict[str, Any]) -> None:
         mask = (ids != padding).long()
         with torch.inference_mode():
             expected = reference(ids, mask).pooler_output
-            torch.testing.assert_close(plain(ids, mask), expected, atol=2e-6, rtol=0)
+            torch.testing.assert_close(plain(ids, mask), expected, atol=5e-6, rtol=0)
             torch.testing.assert_close(quick(ids, mask), expected, atol=5e-6, rtol=0)
             roughly = rounded(ids, mask)
             assert torch.cosine_similarity(roughly, expected).min() > 0.999 and not torch.equal(roughly, expected)
