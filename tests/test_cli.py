@@ -1,11 +1,13 @@
 """The command line as scripts outside the project call it."""
 
+import contextlib
 import csv
 import io
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -259,10 +261,14 @@ def test_ctrl_c_keeps_what_is_done_and_is_130(tmp_path: Path, starter: str, libr
     )
     deadline = time.monotonic() + 60
     embedded = 0
+    catalogue = f"{(tmp_path / 'data' / 'catalogue.sqlite').as_uri()}?mode=ro"
     while embedded == 0 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.2)
-        if (tmp_path / "data" / "catalogue.sqlite").exists():
-            embedded = _status(command)["embedded"]
+        time.sleep(0.02)
+        with (
+            contextlib.suppress(sqlite3.OperationalError),
+            contextlib.closing(sqlite3.connect(catalogue, uri=True)) as file,
+        ):
+            embedded = file.execute("SELECT count(*) FROM embeddings").fetchone()[0]
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")

@@ -204,6 +204,14 @@ def test_a_graph_goes_on_answering_when_clips_come_and_go(tmp_path: Path) -> Non
     assert VectorIndex.load(tmp_path, DIMENSION, 100).search(vectors[3000], 1)[0].tolist() == [3001]
 
 
+def test_one_that_comes_again_beside_a_graph_answers_once() -> None:
+    index, vector = built(3000, exact_below=100), unit(3000)[16]
+    index.remove(np.array([17]))
+    index.add(np.array([17]), vector[None])
+    assert index.uses_graph
+    assert index.search(vector, 10)[0].tolist().count(17) == 1
+
+
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_holds_the_live_ids_after_any_order_of_changes(

@@ -191,7 +191,7 @@ class VectorIndex:
             rows, newer = rows[may[rows]], newer[may[newer]]
         if len(rows) < min(limit, len(self)):
             return None
-        return np.concatenate([rows, newer])
+        return np.union1d(rows, newer)  # one that came again is proposed by its old vector, too
 
     def _scanned(
         self, query: FloatArray, limit: int, allowed: IntArray | None
