@@ -1,6 +1,6 @@
 """Moments: is an event that is hidden in a ten-minute recording found, and when in it?
 
-    python -m benchmarks.moments DATA [--levels 0,6,12] [--recordings N] [--minutes M] [--split val] [--cache FOLDER]
+    python -m benchmarks.moments DATA [--levels 0,6,12] [--recordings N] [--minutes M] [--split val]
 
 DATA is the development data. Events are short clips of one split, no two of whose labels share a word, of kinds that no
 bed holds. Beds are ten minutes of rain, fire, waves, wind, a helicopter or a boat, made of that split's clips one after
@@ -12,8 +12,8 @@ top hit; and, read in another way, where it is the top hit of the fifty events a
 is found where, without lone clips, its recording is the top hit, the middle of the moment no further than 2.5 s from
 the middle of the event. It is asked for by its description, and by itself, who as a lone clip is first.
 
-A window that an event does not touch is heard once for all recordings of its bed: what a window gives depends on its
-samples alone, so the numbers are those of a scan of every recording.
+Windows and parts are cut as a scan cuts them, block by block. One that an event does not touch is heard once for all
+recordings of its bed: what it gives depends on its samples alone, so the numbers are those of a scan of every recording.
 """
 
 import argparse
@@ -30,12 +30,12 @@ import numpy as np
 
 from soundsearch.audio.analysis import analyse
 from soundsearch.audio.decode import decode, mono, resample
-from soundsearch.audio.features import features
-from soundsearch.audio.windows import in_noise, window_length_s, window_starts_s
+from soundsearch.audio.features import Features, features
+from soundsearch.audio.windows import AROUND_S, Run, cut_run, in_noise, window_length_s
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.hybrid import Heard, hear
-from soundsearch.engine.moments import BLOCK, LONG_S, MomentIndex, with_moments
+from soundsearch.engine.moments import LONG_S, Block, MomentIndex, blocks_of, with_moments
 from soundsearch.index.vector_index import VectorIndex
 from soundsearch.model.bundle import Bundle
 from soundsearch.model.clap import ClapEncoder
@@ -57,12 +57,29 @@ chainsaw rustle swoosh whoosh air ship machine vehicle paper wood breath breathi
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """What the program keeps of a block of a recording: its windows, then its parts."""
+
+    block: Block
+    start_s: FloatArray  # (n,)
+    end_s: FloatArray  # (n,)
+    vectors: FloatArray  # (n, dimension)
+
+
+@dataclass(frozen=True)
 class Recording:
-    """What the program keeps of a recording: its vector, and its windows."""
+    """What the program keeps of a recording: its vector and its moments."""
 
     whole: FloatArray  # (dimension,)
-    starts: FloatArray  # (n,) seconds
-    windows: FloatArray  # (n, dimension)
+    stretches: list[Stretch]
+
+    @property
+    def n_windows(self) -> int:
+        return sum(len(stretch.block.starts) for stretch in self.stretches)
+
+    @property
+    def n_parts(self) -> int:
+        return sum(len(stretch.start_s) for stretch in self.stretches) - self.n_windows
 
 
 class Ear:
@@ -74,23 +91,49 @@ class Ear:
         self.front_end = self.bundle.front_end
         self.rate = self.front_end.sample_rate
         self.window_s = window_length_s(self.front_end)
+        self._heard: dict[bytes, FloatArray] = {}
 
     def load(self, path: Path) -> np.ndarray:
         waveform = decode(str(path))
         return resample(mono(waveform), waveform.sample_rate, self.rate).astype(np.float64)
 
     def hear(self, clips: list[np.ndarray]) -> FloatArray:
-        rows = [
-            self.encoder.embed_features(
-                [features(clip.astype(np.float32), self.front_end) for clip in clips[at : at + 8]]
-            )
-            for at in range(0, len(clips), 8)
-        ]
-        return np.concatenate(rows) if rows else np.zeros((0, self.bundle.dimension), np.float32)
+        """Embed clips, (n, dimension)."""
+        return self._embed([features(clip.astype(np.float32), self.front_end) for clip in clips])
 
-    def cut(self, samples: np.ndarray, starts: FloatArray) -> list[np.ndarray]:
-        length = round(self.window_s * self.rate)
-        return [samples[(at := round(float(start) * self.rate)) : at + length] for start in starts]
+    def hear_recording(self, samples: np.ndarray) -> Recording:
+        blocks = blocks_of(len(samples) / self.rate, self.window_s)
+        return Recording(self.hear([samples])[0], [self._stretch(samples, block) for block in blocks])
+
+    def hear_again(self, recording: Recording, samples: np.ndarray, begin_s: float, end_s: float) -> Recording:
+        """Hear a recording that differs from another between two times."""
+        stretches = [
+            self._stretch(samples, stretch.block)
+            if (span := self._span(stretch.block))[0] < end_s and begin_s < span[1]
+            else stretch
+            for stretch in recording.stretches
+        ]
+        return Recording(self.hear([samples])[0], stretches)
+
+    def _span(self, block: Block) -> tuple[int, int]:
+        """Whole seconds that a scan decodes for a block."""
+        last_s = int(np.ceil(block.starts[-1] + self.window_s)) + AROUND_S
+        return max(0, int(block.starts[0]) - AROUND_S), last_s
+
+    def _stretch(self, samples: np.ndarray, block: Block) -> Stretch:
+        first_s, last_s = self._span(block)
+        piece = samples[first_s * self.rate : last_s * self.rate].astype(np.float32)
+        run: Run = cut_run(piece, first_s, self.front_end, block.starts, self.window_s, block.until_s)
+        return Stretch(block, run.start_s, run.end_s, self._embed(run.heard))
+
+    def _embed(self, clips: list[Features]) -> FloatArray:
+        names = [hashlib.blake2b(clip.mel.tobytes(), digest_size=16).digest() for clip in clips]
+        new = [place for place, name in enumerate(names) if name not in self._heard]
+        for at in range(0, len(new), 8):
+            some = new[at : at + 8]
+            rows = self.encoder.embed_features([clips[place] for place in some])
+            self._heard |= {names[place]: row for place, row in zip(some, rows, strict=True)}
+        return np.stack([self._heard[name] for name in names])
 
 
 def main() -> int:
@@ -100,11 +143,10 @@ def main() -> int:
     parser.add_argument("--recordings", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--split", choices=("val", "train"), default="val")
-    parser.add_argument("--cache", type=Path, help="folder in which the beds' embeddings are kept for the next time")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     levels = [float(level) for level in options.levels.split(",")]
-    results = measure(options.data, levels, options.recordings, options.minutes, options.split, options.cache)
+    results = measure(options.data, levels, options.recordings, options.minutes, options.split)
     if options.json:
         print(json.dumps(results, indent=1))
     else:
@@ -112,9 +154,7 @@ def main() -> int:
     return 0
 
 
-def measure(
-    data: Path, levels: list[float], count: int, minutes: float, split: str, cache: Path | None
-) -> dict[str, object]:
+def measure(data: Path, levels: list[float], count: int, minutes: float, split: str) -> dict[str, object]:
     ear = Ear()
     draw = np.random.default_rng(1)
     rows = clips_of(data)
@@ -122,7 +162,7 @@ def measure(
     clips = [ear.load(data / row["path"]) for row in chosen]
     beds = [bed for names in BEDS if len(bed := make_bed(ear, data, rows, split, names, minutes, draw))]
     begun = time.monotonic()
-    heard_beds = [hear_recording(ear, bed, cache) for bed in beds]
+    heard_beds = [ear.hear_recording(bed) for bed in beds]
     seconds = (time.monotonic() - begun) / len(beds)
     lone = ear.hear(clips)
     noisy = ear.hear([in_noise(clip.astype(np.float32), ear.front_end) for clip in clips])
@@ -132,7 +172,7 @@ def measure(
     sounds = [asking(like=row, like_in_noise=other) for row, other in zip(lone, noisy, strict=True)]
     found = []
     for level in levels:
-        under, heard_under = (beds, heard_beds) if level < np.inf else silence(ear, beds, cache)
+        under, heard_under = (beds, heard_beds) if level < np.inf else silence(ear, beds)
         recordings = []
         for number, (clip, at) in enumerate(zip(clips, places, strict=True)):
             of = number % len(under)
@@ -145,21 +185,23 @@ def measure(
                 for kind, queries in (("text", [asking(text) for text in texts]), ("sound", sounds))
             ]
         print(f"{level:g} LU heard", file=sys.stderr)
-    windows = len(heard_beds[0].starts)
+    windows = heard_beds[0].n_windows
+    parts = [bed.n_parts for bed in heard_beds]
     return {
         "recordings": len(chosen),
         "minutes": minutes,
         "window_s": ear.window_s,
         "windows": windows,
-        "bytes": windows * (2 * ear.bundle.dimension + 4),
+        "parts": parts,
+        "bytes": round((windows + float(np.mean(parts))) * (2 * ear.bundle.dimension + 8)),
         "seconds": round(seconds, 1),
         "found": found,
     }
 
 
-def silence(ear: Ear, beds: list[np.ndarray], cache: Path | None) -> tuple[list[np.ndarray], list[Recording]]:
+def silence(ear: Ear, beds: list[np.ndarray]) -> tuple[list[np.ndarray], list[Recording]]:
     nothing = np.zeros(len(beds[0]))
-    return [nothing], [hear_recording(ear, nothing, cache)]
+    return [nothing], [ear.hear_recording(nothing)]
 
 
 def clips_of(data: Path) -> list[dict[str, str]]:
@@ -225,28 +267,10 @@ def loudness(samples: np.ndarray, rate: int) -> float:
     return lufs if lufs is not None else float(10 * np.log10(np.mean(samples**2) + 1e-12))
 
 
-def hear_recording(ear: Ear, samples: np.ndarray, cache: Path | None) -> Recording:
-    starts = window_starts_s(len(samples) / ear.rate, ear.window_s)
-    digest = hashlib.blake2b(samples.tobytes(), digest_size=8, key=ear.bundle.id.encode()[:64]).hexdigest()
-    kept = cache / f"{digest}.npz" if cache else None
-    if kept and kept.exists():
-        with np.load(kept) as rows:
-            return Recording(rows["whole"], starts, rows["windows"])
-    heard = Recording(ear.hear([samples])[0], starts, ear.hear(ear.cut(samples, starts)))
-    if kept:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, whole=heard.whole, windows=heard.windows)
-    return heard
-
-
 def hide(ear: Ear, bed: np.ndarray, heard: Recording, event: np.ndarray, at: int) -> Recording:
     samples = bed.copy()
     samples[at : at + len(event)] += event
-    begin_s, end_s = at / ear.rate, (at + len(event)) / ear.rate
-    touched = (heard.starts + ear.window_s > begin_s) & (heard.starts < end_s)
-    windows = heard.windows.copy()
-    windows[touched] = ear.hear(ear.cut(samples, heard.starts[touched]))
-    return Recording(ear.hear([samples])[0], heard.starts, windows)
+    return ear.hear_again(heard, samples, at / ear.rate, (at + len(event)) / ear.rate)
 
 
 def asking(
@@ -295,16 +319,15 @@ class Library:
             )
         self._index.add(ids, np.concatenate([np.stack([recording.whole for recording in long]), lone]))
         for content, recording in enumerate(long, start=1):
-            for block in range(-(-len(recording.starts) // BLOCK)):
-                part = slice(block * BLOCK, (block + 1) * BLOCK)
+            for one in recording.stretches:
                 catalogue.moments.record(
                     bundle.id,
                     content,
-                    block,
-                    recording.starts[part],
-                    window_length_s(bundle.front_end),
-                    recording.windows[part],
-                    is_last=(block + 1) * BLOCK >= len(recording.starts),
+                    one.block.number,
+                    one.start_s,
+                    one.end_s,
+                    one.vectors,
+                    is_last=one.block.is_last,
                 )
         self._moments = MomentIndex(catalogue.moments, bundle)
         self._moments.refresh()
@@ -345,7 +368,8 @@ class Library:
 def report(results: dict) -> None:
     print(
         f"{results['recordings']} recordings of {results['minutes']:g} minutes, {results['windows']} windows of"
-        f" {results['window_s']:g} s each: {results['bytes'] / 1000:.0f} kB, heard in {results['seconds']:g} s\n"
+        f" {results['window_s']:g} s each and {min(results['parts'])} to {max(results['parts'])} parts that stand out:"
+        f" {results['bytes'] / 1000:.0f} kB, heard in {results['seconds']:g} s\n"
     )
     print(
         "| above the bed | asked by | top hit as a lone clip | recording is the top hit | right place | both |"

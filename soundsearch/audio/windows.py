@@ -1,12 +1,15 @@
-"""Windows of a long clip: which there are, the model input of a run of them, and what a sound is in noise as they are.
+"""Windows of a long clip, and the parts of it that stand out: which there are, and the model input of a run of them.
 
-Each is a function of its samples.
+And what a sound is in noise, as they are. Each is a function of its samples.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from soundsearch.audio import decode
 from soundsearch.audio.features import MARGIN_S, QUIET_PEAK, Features, features
+from soundsearch.audio.foreground import foreground
 from soundsearch.audio.mel import FrontEnd
 from soundsearch.records import FloatArray
 
@@ -17,6 +20,16 @@ ROUNDING_S = 0.01  # the last window ends with the clip, whose length in samples
 # A recording is never silent between its events, and a model hears that. Measured in docs/moments.md.
 NOISE_DB = -18.0  # against the sound in it
 NOISE_FROM_HZ = 50.0  # pink above, even below
+AROUND_S = 5  # before and after a run of windows: what stands out of it, and parts that reach over its ends
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive windows of a clip, and after them the parts there that stand out of it."""
+
+    heard: list[Features]  # (n_windows + n_parts)
+    start_s: FloatArray  # as many
+    end_s: FloatArray  # as many
 
 
 def window_length_s(front_end: FrontEnd) -> float:
@@ -77,29 +90,50 @@ def in_noise(samples: FloatArray, front_end: FrontEnd) -> FloatArray:
     return result
 
 
-def load_windows(path: str, front_end: FrontEnd, starts: FloatArray, window_s: float) -> list[Features]:
-    """The model input of consecutive windows of a file, decoded at one go.
+def load_run(path: str, front_end: FrontEnd, starts: FloatArray, window_s: float, until_s: float) -> Run:
+    """The model input of consecutive windows of a file and of the parts that stand out there, decoded at one go.
+
+    Parts are for models that take any length: the others were not measured with them.
 
     Args:
         path: As os.fsdecode gives it.
         front_end: What the model was trained on.
-        starts: Where they begin, ascending, (n,).
+        starts: Where the windows begin, ascending, (n,).
         window_s: How long they are.
+        until_s: Where the next run begins: a part is of the run in which its middle lies.
     Returns:
-        As many as there are samples for: a file may be shorter than its header says.
+        As many windows as there are samples for: a file may be shorter than its header says.
     Raises:
         DecodeError: If nothing can be decoded.
     """
     # Cut at whole seconds, where both sample grids meet, with a margin for the resampler: equal to the whole clip.
-    first_s = max(0, int(starts[0]) - MARGIN_S)
-    waveform = decode.decode(path, float(first_s), float(int(np.ceil(starts[-1] + window_s)) + MARGIN_S))
+    around_s = AROUND_S if takes_any_length(front_end) else MARGIN_S
+    first_s = max(0, int(starts[0]) - around_s)
+    waveform = decode.decode(path, float(first_s), float(int(np.ceil(starts[-1] + window_s)) + around_s))
     samples = decode.resample(decode.mono(waveform), waveform.sample_rate, front_end.sample_rate)
-    length = round(window_s * front_end.sample_rate)
-    made = []
-    for start in starts:
-        at = round((float(start) - first_s) * front_end.sample_rate)
-        if at + length > len(samples) + ROUNDING_S * front_end.sample_rate:
+    return cut_run(samples, float(first_s), front_end, starts, window_s, until_s)
+
+
+def cut_run(
+    samples: FloatArray, first_s: float, front_end: FrontEnd, starts: FloatArray, window_s: float, until_s: float
+) -> Run:
+    """As `load_run`, of mono samples at the front end's rate that begin at first_s."""
+    rate = front_end.sample_rate
+    length = round(window_s * rate)
+    spans: list[tuple[float, float]] = []
+    heard: list[Features] = []
+    for start in starts.tolist():
+        at = round((start - first_s) * rate)
+        if at + length > len(samples) + ROUNDING_S * rate:
             break
         at = max(0, min(at, len(samples) - length))
-        made.append(features(samples[at : at + length], front_end))
-    return made
+        heard.append(features(samples[at : at + length], front_end))
+        spans.append((start, start + window_s))
+    if takes_any_length(front_end):
+        for start, end in (first_s + foreground(samples, rate, front_end.max_samples / rate)).tolist():
+            part = samples[round((start - first_s) * rate) : round((end - first_s) * rate)]
+            if float(starts[0]) <= (start + end) / 2 < until_s and np.abs(part).max(initial=0) > QUIET_PEAK:
+                heard.append(features(part, front_end))
+                spans.append((start, end))
+    times = np.array(spans, np.float32).reshape(-1, 2)
+    return Run(heard, times[:, 0], times[:, 1])

@@ -17,14 +17,14 @@ class Database:
     """One connection, for one thread."""
 
     def __init__(
-        self, path: Path, migrations: Sequence[str], functions: Mapping[str, Callable[[Any], Any]] | None = None
+        self, path: Path, migrations: Sequence[str], functions: Mapping[str, Callable[..., Any]] | None = None
     ) -> None:
         """Open or create the file; an older one is copied to `NAME.before-N` and migrated.
 
         Args:
             path: The file.
             migrations: Scripts; `user_version` counts those that were applied.
-            functions: Of one argument each and without side effects, for use in statements and triggers.
+            functions: Without side effects, for use in statements and triggers.
 
         Raises:
             CatalogueError: If it is damaged, newer than this program, or cannot be written.
@@ -43,7 +43,7 @@ class Database:
             self.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
             for name, function in (functions or {}).items():
-                self._connection.create_function(name, 1, function, deterministic=True)
+                self._connection.create_function(name, -1, function, deterministic=True)
             self._migrate(migrations)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Moments: embeddings of the windows of long clips, in blocks that are committed one by one."""
+"""Moments: embeddings of windows and parts of long clips, in blocks that are committed one by one."""
 
 import os
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Unheard:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Windows of contents, side by side in the order of their rows."""
+    """Windows of contents, and parts that stand out of them, side by side in the order of their rows."""
 
     content_ids: IntArray  # (n,)
     start_s: FloatArray  # (n,)
@@ -71,7 +71,7 @@ class Moments:
         content_id: int,
         block: int,
         starts: FloatArray,
-        window_s: float,
+        ends: FloatArray,
         vectors: FloatArray,
         *,
         is_last: bool,
@@ -83,20 +83,20 @@ class Moments:
             content_id: What they are windows of; nothing is kept if it is gone meanwhile.
             block: Its number within the content.
             starts: Where they begin, in seconds, (n,).
-            window_s: How long they are.
+            ends: Where they end, (n,).
             vectors: Unit rows (n, dimension); kept in half precision, which changes a similarity by less than 0.001.
             is_last: Whether these are the last of the content.
         """
         with self._db.transaction():
             added = self._db.execute(
-                """INSERT OR IGNORE INTO moments (bundle, content_id, block, is_last, window_s, starts, vectors)
+                """INSERT OR IGNORE INTO moments (bundle, content_id, block, is_last, starts, ends, vectors)
                 SELECT ?, id, ?, ?, ?, ?, ? FROM contents WHERE id = ?""",
                 (
                     bundle,
                     block,
                     is_last,
-                    window_s,
                     starts.astype("<f4").tobytes(),
+                    ends.astype("<f4").tobytes(),
                     vectors.astype("<f2").tobytes(),
                     content_id,
                 ),
@@ -107,17 +107,18 @@ class Moments:
     def windows(self, bundle: str, dimension: int, after_seq: int = 0) -> Windows:
         """All windows of a bundle in the order they came, after a block's sequence number; damaged blocks left out."""
         rows = self._db.query(
-            "SELECT content_id, window_s, starts, vectors, seq FROM moments WHERE bundle = ? AND seq > ? ORDER BY seq",
+            "SELECT content_id, starts, ends, vectors, seq FROM moments WHERE bundle = ? AND seq > ? ORDER BY seq",
             (bundle, after_seq),
         )
         last_seq = rows[-1][4] if rows else after_seq
-        rows = [row for row in rows if _is_whole(row[2], row[3], dimension)]
-        counts = [len(row[2]) // 4 for row in rows]
-        starts = np.frombuffer(b"".join(row[2] for row in rows), "<f4").astype(np.float32)
+        rows = [row for row in rows if _is_whole(row[1], row[2], row[3], dimension)]
+        counts = [len(row[1]) // 4 for row in rows]
+        starts, ends = (
+            np.frombuffer(b"".join(row[column] for row in rows), "<f4").astype(np.float32) for column in (1, 2)
+        )
         vectors = np.frombuffer(b"".join(row[3] for row in rows), "<f2").reshape(-1, dimension).astype(np.float32)
-        lengths = np.repeat(np.array([row[1] for row in rows], np.float32), counts)
         contents = np.repeat(np.array([row[0] for row in rows], np.int64), counts)
-        return Windows(contents, starts, starts + lengths, vectors, last_seq)
+        return Windows(contents, starts, ends, vectors, last_seq)
 
     def stamp(self, bundle: str) -> Stamp:
         """Where the windows of a bundle stand now."""
@@ -146,12 +147,11 @@ class Moments:
 
     def _damaged(self, bundle: str, dimension: int) -> list[int]:
         damaged = []
-        for content_id, starts, vectors in self._db.query(
-            "SELECT content_id, starts, vectors FROM moments WHERE bundle = ?", (bundle,)
+        for content_id, starts, ends, vectors in self._db.query(
+            "SELECT content_id, starts, ends, vectors FROM moments WHERE bundle = ?", (bundle,)
         ):
-            rows = (
-                np.frombuffer(vectors, "<f2").reshape(-1, dimension) if _is_whole(starts, vectors, dimension) else None
-            )
+            is_whole = _is_whole(starts, ends, vectors, dimension)
+            rows = np.frombuffer(vectors, "<f2").reshape(-1, dimension) if is_whole else None
             # Half precision: a unit vector is one to 0.001.
             if rows is None or not (np.abs(np.linalg.norm(rows.astype(np.float32), axis=1) - 1) < 5e-3).all():
                 damaged.append(content_id)
@@ -161,5 +161,14 @@ class Moments:
         self._db.execute("UPDATE counters SET value = value + 1 WHERE name = ?", (name,))
 
 
-def _is_whole(starts: bytes, vectors: bytes, dimension: int) -> bool:
-    return len(starts) % 4 == 0 and len(vectors) == len(starts) // 4 * 2 * dimension
+def _is_whole(starts: bytes, ends: bytes, vectors: bytes, dimension: int) -> bool:
+    return len(starts) % 4 == 0 and len(ends) == len(starts) and len(vectors) == len(starts) // 4 * 2 * dimension
+
+
+def _later(times: bytes, by_s: float) -> bytes:
+    """Times as they are kept, moved: SQL needs it once, when an older catalogue is brought up to date."""
+    moved: bytes = (np.frombuffer(times[: len(times) // 4 * 4], "<f4") + np.float32(by_s)).astype("<f4").tobytes()
+    return moved
+
+
+MOMENT_FUNCTIONS = {"later": _later}

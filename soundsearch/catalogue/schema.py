@@ -274,4 +274,10 @@ MIGRATIONS: tuple[str, ...] = (
         INSERT INTO forgotten (content_id, digest) VALUES (0, old.digest);
     END;
     """,
+    """
+    -- Parts that stand out of a recording end where they end; windows end as they did.
+    ALTER TABLE moments ADD COLUMN ends BLOB NOT NULL DEFAULT x'';  -- as starts
+    UPDATE moments SET ends = later(starts, window_s);
+    ALTER TABLE moments DROP COLUMN window_s;
+    """,
 )

@@ -14,7 +14,7 @@ from soundsearch.catalogue.filters import folder_tags, place
 from soundsearch.catalogue.forgotten import ForgottenLog
 from soundsearch.catalogue.listings import Listings
 from soundsearch.catalogue.missing import Missing, count, drop_orphans
-from soundsearch.catalogue.moments import Moments
+from soundsearch.catalogue.moments import MOMENT_FUNCTIONS, Moments
 from soundsearch.catalogue.names import SQL_FUNCTIONS as NAME_FUNCTIONS
 from soundsearch.catalogue.names import Names
 from soundsearch.catalogue.order import Orders
@@ -62,7 +62,7 @@ class Catalogue:
             CatalogueError: If it is damaged, newer than this program, or cannot be written.
         """
         self.path = path
-        self._db = Database(path, MIGRATIONS, NAME_FUNCTIONS | TALLY_FUNCTIONS)
+        self._db = Database(path, MIGRATIONS, NAME_FUNCTIONS | TALLY_FUNCTIONS | MOMENT_FUNCTIONS)
         self.candidates = Candidates(self._db)
         self.names = Names(self._db)
         self.sounds = Sounds(self._db)

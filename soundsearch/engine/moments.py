@@ -1,4 +1,4 @@
-"""Moments: windows of long clips are embedded and found, so that a clip answers with its best moment."""
+"""Moments: windows of long clips, and parts that stand out, are embedded, so that a clip answers with its best one."""
 
 import logging
 import time
@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundsearch.audio.features import Features
-from soundsearch.audio.windows import load_windows, window_length_s, window_starts_s
+from soundsearch.audio.windows import Run, load_run, window_length_s, window_starts_s
 from soundsearch.catalogue.moments import Moments, Unheard, Windows
 from soundsearch.catalogue.store import Catalogue, KnownRoot, Stamp
 from soundsearch.engine.direction import Yardstick, spread
@@ -34,13 +33,13 @@ WAIT_S = 0.05  # how long a step waits for the decoder or the model
 def hear_moments(
     catalogue: Catalogue, bundle: Bundle, hearing: Callable[[], Hearing | None], roots: Sequence[KnownRoot]
 ) -> Generator[Progress, None, int]:
-    """Embed the windows of long clips; returns how many.
+    """Embed the windows of long clips and the parts that stand out of them; returns how many windows.
 
     Each block is kept: when the generator is closed the next one goes on from there.
     """
     window_s = window_length_s(bundle.front_end)
     waiting = catalogue.moments.unheard(bundle.id, [root.id for root in roots], LONG_S) if roots else []
-    plans = [(clip, block) for clip in waiting for block in _blocks(clip, window_s)]
+    plans = [(clip, block) for clip in waiting for block in blocks_of(clip.duration_s, window_s)[clip.blocks :]]
     if not plans:
         return 0
     while (ear := hearing()) is None:
@@ -50,24 +49,25 @@ def hear_moments(
     total = sum(len(block.starts) for _, block in plans)
     done, begun = 0, time.monotonic()
     left_out: set[int] = set()
-    ahead: Future[list[Features] | None] = pool.submit(_load, *plans[0], bundle, window_s)
+    ahead: Future[Run | None] = pool.submit(_load, *plans[0], bundle, window_s)
     try:
         for number, (clip, block) in enumerate(plans):
             while not ahead.done():
                 wait_for([ahead], WAIT_S)
                 yield Progress("moments", done, total, "windows", detail=clip.path)
-            clips = ahead.result()
+            run = ahead.result()
             if number + 1 < len(plans):
                 ahead = pool.submit(_load, *plans[number + 1], bundle, window_s)
-            if clips is None:
+            if run is None:
                 left_out.add(clip.content_id)
             elif clip.content_id not in left_out:
                 vectors = np.zeros((0, bundle.dimension), np.float32)
-                for at in range(0, len(clips), SLICE):
-                    vectors = np.concatenate([vectors, ear.embed_windows(clips[at : at + SLICE])])
-                    rate = (done + len(vectors)) / max(time.monotonic() - begun, 1e-3)
-                    yield Progress("moments", done + len(vectors), total, "windows", rate, clip.path)
-                _commit(catalogue, bundle.id, clip, block, window_s, vectors)
+                for at in range(0, len(run.heard), SLICE):
+                    vectors = np.concatenate([vectors, ear.embed_windows(run.heard[at : at + SLICE])])
+                    windows = done + min(len(vectors), len(block.starts))
+                    rate = windows / max(time.monotonic() - begun, 1e-3)
+                    yield Progress("moments", windows, total, "windows", rate, clip.path)
+                _commit(catalogue, bundle.id, clip, block, run, vectors)
             done += len(block.starts)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -75,48 +75,50 @@ def hear_moments(
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Block:
+    """Windows of a clip that are heard at one go."""
+
     number: int
     starts: FloatArray
+    until_s: float  # where the next one begins
     is_last: bool
 
 
-def _blocks(clip: Unheard, window_s: float) -> list[_Block]:
-    """The blocks of a clip that are still to be heard."""
-    starts = window_starts_s(clip.duration_s, window_s)
-    count = -(-len(starts) // BLOCK)
-    return [_Block(n, starts[n * BLOCK : (n + 1) * BLOCK], n == count - 1) for n in range(clip.blocks, count)]
+def blocks_of(duration_s: float, window_s: float) -> list[Block]:
+    """The blocks of a clip's windows."""
+    starts = window_starts_s(duration_s, window_s)
+    begins = [*starts[::BLOCK].tolist(), float("inf")]
+    last = len(begins) - 2
+    return [Block(n, starts[n * BLOCK : (n + 1) * BLOCK], begins[n + 1], n == last) for n in range(last + 1)]
 
 
-def _load(clip: Unheard, block: _Block, bundle: Bundle, window_s: float) -> list[Features] | None:
+def _load(clip: Unheard, block: Block, bundle: Bundle, window_s: float) -> Run | None:
     """What the decoding thread does; None for a file that is not what the catalogue knows: the next scan will see."""
     try:
         status = Path(clip.path).stat()
         if (status.st_size, status.st_mtime_ns) != (clip.size_bytes, clip.modified_ns):
             return None
-        return load_windows(clip.path, bundle.front_end, block.starts, window_s)
+        return load_run(clip.path, bundle.front_end, block.starts, window_s, block.until_s)
     except OSError:
         return None
     except DecodeError as err:  # its header promised more than there is
         log.warning("moments of %r: %s", clip.path, err)
-        return []
+        nothing = np.zeros(0, np.float32)
+        return Run([], nothing, nothing)
     except Exception:  # our bug in one clip must not end a scan of a million
         log.exception("moments of %r", clip.path)
         return None
 
 
-def _commit(
-    catalogue: Catalogue, bundle: str, clip: Unheard, block: _Block, window_s: float, vectors: FloatArray
-) -> None:
+def _commit(catalogue: Catalogue, bundle: str, clip: Unheard, block: Block, run: Run, vectors: FloatArray) -> None:
     good = np.isfinite(vectors).all(axis=1)
-    starts = block.starts[: len(vectors)][good]
     catalogue.moments.record(
-        bundle, clip.content_id, block.number, starts, window_s, vectors[good], is_last=block.is_last
+        bundle, clip.content_id, block.number, run.start_s[good], run.end_s[good], vectors[good], is_last=block.is_last
     )
 
 
 class MomentIndex:
-    """The windows of a bundle in memory, searched exactly: the best one of each clip."""
+    """The windows and parts of a bundle in memory, searched exactly: the best one of each clip."""
 
     def __init__(self, moments: Moments, bundle: Bundle) -> None:
         self._moments = moments
