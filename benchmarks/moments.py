@@ -12,8 +12,8 @@ top hit; and, read in another way, where it is the top hit of the fifty events a
 is found where, without lone clips, its recording is the top hit, the middle of the moment no further than 2.5 s from
 the middle of the event. It is asked for by its description, and by itself, who as a lone clip is first.
 
-Windows and parts are cut as a scan cuts them, block by block. One that an event does not touch is heard once for all
-recordings of its bed: what it gives depends on its samples alone, so the numbers are those of a scan of every recording.
+Windows and parts are cut as a scan cuts them, block by block. A block that an event does not touch is heard once for
+all recordings of its bed: it depends on its samples alone, so the numbers are those of a scan of every recording.
 """
 
 import argparse

@@ -11,7 +11,9 @@ FRAME_S = 0.02
 N_BANDS = 40
 USUAL = 0.9  # the level that a band does not exceed in so many of the frames
 MOST_DB = 30.0  # that one band counts for
-BEGIN_DB, GO_ON_DB = 4.0, 1.0  # mean over the bands of what lies above: a part reaches one, and goes on above the other
+# Root mean square over the bands of what lies above, so that a whistle in two of them counts, too. A part reaches the
+# one and goes on above the other.
+BEGIN_DB, GO_ON_DB = 6.0, 3.0
 GAP_S = 0.2  # between the sounds of one part
 SHORTEST_S = 0.1
 EDGE_S = 0.06  # before and after
@@ -19,6 +21,8 @@ EDGE_S = 0.06  # before and after
 
 def foreground(samples: FloatArray, sample_rate: int, longest_s: float) -> FloatArray:
     """Find the parts that are louder, in some of their bands, than the recording mostly is.
+
+    What fills a tenth of it is how it mostly is.
 
     Args:
         samples: Mono samples of what is at hand of a recording, about a minute, (n,).
@@ -35,8 +39,8 @@ def foreground(samples: FloatArray, sample_rate: int, longest_s: float) -> Float
         sample_rate, n_fft, n_fft, hop_samples=hop, n_mels=N_BANDS, f_max=min(15_000.0, 0.47 * sample_rate)
     )
     levels = log_mel(samples, bands)
-    above = np.clip(levels - np.quantile(levels, USUAL, axis=0), 0, MOST_DB).mean(axis=1)
-    above = ndimage.uniform_filter1d(above, 3)
+    above = np.clip(levels - np.quantile(levels, USUAL, axis=0), 0, MOST_DB)
+    above = ndimage.uniform_filter1d(np.sqrt(np.square(above).mean(axis=1)), 3)
     gap = round(GAP_S / FRAME_S)
     goes_on = ndimage.binary_closing(np.pad(above > GO_ON_DB, gap), np.ones(gap + 1))[gap:-gap]
     numbers, _ = ndimage.label(goes_on)

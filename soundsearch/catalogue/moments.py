@@ -171,4 +171,4 @@ def _later(times: bytes, by_s: float) -> bytes:
     return moved
 
 
-MOMENT_FUNCTIONS = {"later": _later}
+SQL_FUNCTIONS = {"later": _later}

@@ -14,7 +14,8 @@ from soundsearch.catalogue.filters import folder_tags, place
 from soundsearch.catalogue.forgotten import ForgottenLog
 from soundsearch.catalogue.listings import Listings
 from soundsearch.catalogue.missing import Missing, count, drop_orphans
-from soundsearch.catalogue.moments import MOMENT_FUNCTIONS, Moments
+from soundsearch.catalogue.moments import SQL_FUNCTIONS as MOMENT_FUNCTIONS
+from soundsearch.catalogue.moments import Moments
 from soundsearch.catalogue.names import SQL_FUNCTIONS as NAME_FUNCTIONS
 from soundsearch.catalogue.names import Names
 from soundsearch.catalogue.order import Orders

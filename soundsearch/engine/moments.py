@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 LONG_S = 10.0  # clips up to this long are heard whole
 BLOCK = 64  # windows decoded at one go and committed in one transaction
 SLICE = 8  # windows embedded in one step
-OWN = 0.5  # share of a recording's own level that is taken off its moments: docs/moments.md
+OWN = 0.3  # share of a recording's own level that is taken off its moments: docs/moments.md
 WAIT_S = 0.05  # how long a step waits for the decoder or the model
 
 

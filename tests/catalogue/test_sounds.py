@@ -3,7 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundsearch.catalogue.database import Database
+from soundsearch.catalogue.names import SQL_FUNCTIONS as NAME_FUNCTIONS
+from soundsearch.catalogue.schema import MIGRATIONS
 from soundsearch.catalogue.store import Analysis, Catalogue, FoundFile
+from soundsearch.catalogue.tallies import SQL_FUNCTIONS as TALLY_FUNCTIONS
 from soundsearch.records import Sound
 from tests.listed import listed
 
@@ -68,7 +72,7 @@ def hear(catalogue: Catalogue, content: int, block: int, *, is_last: bool, windo
     vectors = np.random.default_rng(content * 10 + block).standard_normal((windows, 4)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     starts = np.arange(windows, dtype=np.float32) * 5 + 100 * block
-    catalogue.moments.record("b", content, block, starts, 10.0, vectors, is_last=is_last)
+    catalogue.moments.record("b", content, block, starts, starts + 10, vectors, is_last=is_last)
     return vectors
 
 
@@ -113,3 +117,27 @@ def test_moments_of_a_model_that_is_gone_are_forgotten(catalogue: Catalogue) -> 
     hear(catalogue, content, 0, is_last=True)
     catalogue.moments.forget("b")
     assert len(catalogue.moments.windows("b", 4).content_ids) == 0
+
+
+def test_windows_of_an_older_catalogue_end_where_they_did(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite"
+    before = next(n for n, script in enumerate(MIGRATIONS) if "later(" in script)
+    old = Database(path, MIGRATIONS[:before], NAME_FUNCTIONS | TALLY_FUNCTIONS)
+    starts, vectors = np.array([0, 5, 8], "<f4"), np.eye(4, dtype="<f2")[:3]
+    with old.transaction():
+        old.execute(
+            "INSERT INTO contents (id, digest, duration_s, sample_rate, channels, format, peaks)"
+            " VALUES (1, x'01', 18, 48000, 1, 'WAV', x'')"
+        )
+        old.execute(
+            "INSERT INTO moments (bundle, content_id, block, is_last, window_s, starts, vectors)"
+            " VALUES ('b', 1, 0, 1, 10.0, ?, ?)",
+            (starts.tobytes(), vectors.tobytes()),
+        )
+    old.close()
+    catalogue = Catalogue(path)
+    windows = catalogue.moments.windows("b", 4)
+    assert windows.start_s.tolist() == [0, 5, 8] and windows.end_s.tolist() == [10, 15, 18]
+    assert np.array_equal(windows.vectors, np.eye(4)[:3])
+    assert catalogue.moments.problems("b", 4) == []
+    catalogue.close()

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from soundsearch.audio.decode import decode
 from soundsearch.audio.features import FrontEnd, features
-from soundsearch.audio.windows import in_noise, load_in_noise, load_windows, window_length_s, window_starts_s
+from soundsearch.audio.windows import (
+    cut_run,
+    in_noise,
+    load_in_noise,
+    load_run,
+    window_length_s,
+    window_starts_s,
+)
 from soundsearch.engine import moments as moments_room
 from soundsearch.engine.service import Engine, parse_query
 from soundsearch.records import Example, Filter, Query, ScanReport
@@ -82,9 +89,10 @@ def test_a_window_is_what_the_whole_clip_has_there(tmp_path: Path) -> None:
     soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(25 * 48_000), 48_000)
     whole = decode(str(path)).samples[:, 0]
     starts = window_starts_s(25.0, 10.0)
-    loaded = load_windows(str(path), FrontEnd(), starts, 10.0)
-    assert len(loaded) == len(starts) == 4
-    for start, window in zip(starts.tolist(), loaded, strict=True):
+    loaded = load_run(str(path), FrontEnd(), starts, 10.0, np.inf)
+    assert len(loaded.heard) == len(starts) == 4
+    assert np.array_equal(loaded.start_s, starts) and np.array_equal(loaded.end_s, starts + 10)
+    for start, window in zip(starts.tolist(), loaded.heard, strict=True):
         expected = features(whole[round(start * 48_000) : round(start * 48_000) + 480_000], FrontEnd())
         assert np.array_equal(window.mel, expected.mel)
 
@@ -92,7 +100,44 @@ def test_a_window_is_what_the_whole_clip_has_there(tmp_path: Path) -> None:
 def test_a_file_shorter_than_it_says_gives_the_windows_that_there_are(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.full(21 * 48_000, 0.1), 48_000)
-    assert len(load_windows(str(path), FrontEnd(), window_starts_s(60.0, 10.0), 10.0)) == 3
+    assert len(load_run(str(path), FrontEnd(), window_starts_s(60.0, 10.0), 10.0, np.inf).heard) == 3
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(1.0, 37.0), max_size=4), st.integers(2, 20), st.integers(0, 100))
+def test_a_part_that_stands_out_is_heard_by_one_run_alone(at_s: list[float], size: int, seed: int) -> None:
+    """Cut as a whole or in runs: each part of a run has its middle there, and what they hear are those samples."""
+    rate = ANY_LENGTH.sample_rate
+    samples = 0.01 * np.random.default_rng(seed).standard_normal(40 * rate).astype(np.float32)
+    for at in at_s:
+        burst = np.sin(np.arange(rate // 2) * np.pi / (rate // 2)).astype(np.float32)
+        samples[round(at * rate) : round(at * rate) + rate // 2] += burst * np.sin(np.arange(rate // 2) * 0.2)
+    starts = window_starts_s(40.0, 1.5)
+    middles = []
+    for first in range(0, len(starts), size):
+        mine = starts[first : first + size]
+        until_s = float(starts[first + size]) if first + size < len(starts) else np.inf
+        run = cut_run(samples, 0.0, ANY_LENGTH, mine, 1.5, until_s)
+        assert len(run.heard) == len(run.start_s) == len(run.end_s)
+        parts = slice(len(mine), None)
+        assert np.array_equal(run.start_s[: len(mine)], mine)
+        middle = (run.start_s[parts] + run.end_s[parts]) / 2
+        assert ((middle >= mine[0]) & (middle < until_s)).all()
+        for start, end, part in zip(run.start_s[parts], run.end_s[parts], run.heard[parts], strict=True):
+            expected = features(samples[round(float(start) * rate) : round(float(end) * rate)], ANY_LENGTH)
+            assert np.array_equal(part.mel, expected.mel)
+        middles += middle.tolist()
+    whole = cut_run(samples, 0.0, ANY_LENGTH, starts, 1.5, np.inf)
+    n_windows = len(starts)
+    assert sorted(middles) == sorted(((whole.start_s + whole.end_s) / 2)[n_windows:].tolist())
+    assert bool(middles) == bool(at_s)
+
+
+def test_models_of_one_length_hear_no_parts() -> None:
+    samples = np.zeros(40 * 48_000, np.float32)
+    samples[20 * 48_000 : 21 * 48_000] = 0.5 * np.sin(np.arange(48_000) * 0.2)
+    starts = window_starts_s(40.0, 10.0)
+    assert len(cut_run(samples, 0.0, FrontEnd(), starts, 10.0, np.inf).heard) == len(starts)
 
 
 def test_a_long_clip_answers_with_the_moment_that_matched(engine: Engine, long_library: Path) -> None:
@@ -141,7 +186,7 @@ def test_a_moment_counts_by_how_far_it_stands_out_of_its_recording(engine: Engin
     for name in ("with a chirp.wav", "only hiss.wav"):
         content = engine._catalogue.organiser.content_of(hits[name].clip.id)
         scores = windows.vectors[windows.content_ids == content] @ wanted
-        moment = min(scores.max() - 0.5 * (scores.mean() - middle), 1.0)
+        moment = min(scores.max() - 0.3 * (scores.mean() - middle), 1.0)
         whole = (engine.chosen.index().vectors_of(np.array([content]))[1] @ wanted)[0]
         assert hits[name].similarity == pytest.approx(max(moment, whole), abs=2e-3)
 
@@ -186,11 +231,17 @@ def test_a_sound_is_looked_for_in_recordings_as_it_is_and_in_noise(tmp_path: Pat
         for name in ("with a chirp.wav", "only hiss.wav"):
             content = engine._catalogue.organiser.content_of(hits[name].clip.id)
             scores = windows.vectors[windows.content_ids == content] @ both
-            moment = scores.max() - 0.5 * (scores.mean() - middles[1]) + middles[0] - middles[1]
+            moment = scores.max() - 0.3 * (scores.mean() - middles[1]) + middles[0] - middles[1]
             whole = (model.index().vectors_of(np.array([content]))[1] @ alone)[0]
             assert hits[name].similarity == pytest.approx(max(moment, whole), abs=2e-3)
         own = hits["with a chirp.wav"]
         assert own.rank == 1 and own.start_s is not None and 29.5 <= own.start_s <= 34.0
+        content = engine._catalogue.organiser.content_of(own.clip.id)
+        lengths = (windows.end_s - windows.start_s)[windows.content_ids == content]
+        part = np.flatnonzero(np.abs(lengths - 1.5) > 0.01)
+        assert len(part)  # the chirp rises and falls six times a second: it is one part or several
+        own_parts = windows.start_s[windows.content_ids == content][part]
+        assert (own_parts > 30.8).all() and (own_parts < 34.0).all()
     finally:
         engine.close()
 
