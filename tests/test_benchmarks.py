@@ -115,10 +115,8 @@ def test_it_runs_and_gives_numbers(run: Callable[[Path], tuple[dict[str, Any], s
     assert len({row.count("|") for row in rows}) == 1, "a table has as many cells in each row"
 
 
-def test_moments_are_looked_for_in_recordings(shared_data: Path, tmp_path: Path) -> None:
+def test_moments_are_looked_for_in_recordings(shared_data: Path) -> None:
     result = moments.measure(shared_data, [60.0, math.inf], 2, 0.2, "train")
-    again = moments.measure(shared_data, [60.0, math.inf], 2, 0.2, "train")
-    assert result["found"] == again["found"]  # from what was kept
     assert [row["found"] for row in result["found"]] == [row["lone"] for row in result["found"]]  # louder than all else
     of_sounds = [row for row in result["found"] if row["query"] == "sound"]
     assert [row["level"] for row in of_sounds] == [60, None]
