@@ -1,6 +1,6 @@
 """Moments: is an event that is hidden in a ten-minute recording found, and when in it?
 
-    python -m benchmarks.moments DATA [--levels 0,6,12] [--recordings N] [--minutes M] [--split val]
+    python -m benchmarks.moments DATA [--levels 0,6,12] [--recordings N] [--draws N] [--minutes M] [--split val]
 
 DATA is the development data. Events are short clips of one split, no two of whose labels share a word, of kinds that no
 bed holds. Beds are ten minutes of rain, fire, waves, wind, a helicopter or a boat, made of that split's clips one after
@@ -23,6 +23,7 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,7 @@ from soundsearch.records import FloatArray, IntArray
 from soundsearch.settings import resource
 
 NEAR_S = 2.5
+KINDS = ("text", "sound")
 NOTHING = np.zeros((0, 384), np.float32)  # no rows of the starter's dimension
 FADE_S = 0.5  # between the clips of a bed
 BED_LUFS = -30.0
@@ -141,12 +143,15 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--levels", default="0,6,12", help="of the event above its bed, in LU; inf: no bed")
     parser.add_argument("--recordings", type=int, default=50)
+    parser.add_argument(
+        "--draws", type=int, default=1, help="of so many recordings, with other events, asked each for itself"
+    )
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--split", choices=("val", "train"), default="val")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     levels = [float(level) for level in options.levels.split(",")]
-    results = measure(options.data, levels, options.recordings, options.minutes, options.split)
+    results = measure(options.data, levels, options.recordings, options.minutes, options.split, options.draws)
     if options.json:
         print(json.dumps(results, indent=1))
     else:
@@ -154,49 +159,66 @@ def main() -> int:
     return 0
 
 
-def measure(data: Path, levels: list[float], count: int, minutes: float, split: str) -> dict[str, object]:
+def measure(data: Path, levels: list[float], count: int, minutes: float, split: str, draws: int) -> dict[str, object]:
     ear = Ear()
-    draw = np.random.default_rng(1)
+    random = np.random.default_rng(1)
     rows = clips_of(data)
-    chosen = events(rows, split, count)
-    clips = [ear.load(data / row["path"]) for row in chosen]
-    beds = [bed for names in BEDS if len(bed := make_bed(ear, data, rows, split, names, minutes, draw))]
+    beds = [bed for names in BEDS if len(bed := make_bed(ear, data, rows, split, names, minutes, random))]
     begun = time.monotonic()
     heard_beds = [ear.hear_recording(bed) for bed in beds]
     seconds = (time.monotonic() - begun) / len(beds)
-    lone = ear.hear(clips)
-    noisy = ear.hear([in_noise(clip.astype(np.float32), ear.front_end) for clip in clips])
-    texts = ear.encoder.embed_texts([row["caption"] for row in chosen])
-    places = [int(draw.integers(0, len(beds[0]) - len(clip))) for clip in clips]
-    middles = [(at + len(clip) / 2) / ear.rate for at, clip in zip(places, clips, strict=True)]
-    sounds = [asking(like=row, like_in_noise=other) for row, other in zip(lone, noisy, strict=True)]
-    found = []
-    for level in levels:
-        under, heard_under = (beds, heard_beds) if level < np.inf else silence(ear, beds)
-        recordings = []
-        for number, (clip, at) in enumerate(zip(clips, places, strict=True)):
-            of = number % len(under)
-            gain = 10 ** ((BED_LUFS + (level if level < np.inf else LOUD) - loudness(clip, ear.rate)) / 20)
-            recordings.append(hide(ear, under[of], heard_under[of], clip * gain, at))
-        with tempfile.TemporaryDirectory() as folder:
-            library = Library(Path(folder), ear.bundle, recordings, heard_under, lone)
-            found += [
-                {"level": level if level < np.inf else None, "query": kind, **library.ask(queries, middles)}
-                for kind, queries in (("text", [asking(text) for text in texts]), ("sound", sounds))
-            ]
-        print(f"{level:g} LU heard", file=sys.stderr)
+    counts: dict[tuple[float, str], Counter[str]] = {(level, kind): Counter() for level in levels for kind in KINDS}
+    for number in range(draws):
+        chosen = events(rows, split, count, number)
+        clips = [ear.load(data / row["path"]) for row in chosen]
+        places = [int(random.integers(0, len(beds[0]) - len(clip))) for clip in clips]
+        texts = ear.encoder.embed_texts([row["caption"] for row in chosen])
+        for level in levels:
+            under = (beds, heard_beds) if level < np.inf else silence(ear, beds)
+            for kind, found in ask(ear, *under, clips, places, texts, level).items():
+                counts[level, kind].update(found)
+            print(f"{level:g} LU heard", file=sys.stderr)
     windows = heard_beds[0].n_windows
     parts = [bed.n_parts for bed in heard_beds]
     return {
-        "recordings": len(chosen),
+        "recordings": count,
+        "draws": draws,
         "minutes": minutes,
         "window_s": ear.window_s,
         "windows": windows,
         "parts": parts,
         "bytes": round((windows + float(np.mean(parts))) * (2 * ear.bundle.dimension + 8)),
         "seconds": round(seconds, 1),
-        "found": found,
+        "found": [
+            {"level": level if level < np.inf else None, "query": kind, **counted}
+            for (level, kind), counted in counts.items()
+        ],
     }
+
+
+def ask(
+    ear: Ear,
+    beds: list[np.ndarray],
+    heard: list[Recording],
+    clips: list[np.ndarray],
+    places: list[int],
+    texts: FloatArray,
+    level: float,
+) -> dict[str, dict[str, int]]:
+    """Hide each clip at its place in one of the beds, and count by kind of query what is found."""
+    recordings = []
+    for number, (clip, at) in enumerate(zip(clips, places, strict=True)):
+        of = number % len(beds)
+        gain = 10 ** ((BED_LUFS + (level if level < np.inf else LOUD) - loudness(clip, ear.rate)) / 20)
+        recordings.append(hide(ear, beds[of], heard[of], clip * gain, at))
+    lone = ear.hear(clips)
+    noisy = ear.hear([in_noise(clip.astype(np.float32), ear.front_end) for clip in clips])
+    middles = [(at + len(clip) / 2) / ear.rate for at, clip in zip(places, clips, strict=True)]
+    with tempfile.TemporaryDirectory() as folder:
+        library = Library(Path(folder), ear.bundle, recordings, heard, lone)
+        by_text = library.ask([asking(text) for text in texts], middles)
+        sounds = [asking(like=row, like_in_noise=other) for row, other in zip(lone, noisy, strict=True)]
+        return dict(zip(KINDS, (by_text, library.ask(sounds, middles)), strict=True))
 
 
 def silence(ear: Ear, beds: list[np.ndarray]) -> tuple[list[np.ndarray], list[Recording]]:
@@ -209,11 +231,11 @@ def clips_of(data: Path) -> list[dict[str, str]]:
     return [row for table in tables for row in csv.DictReader(table.splitlines())]
 
 
-def events(rows: list[dict[str, str]], split: str, count: int) -> list[dict[str, str]]:
+def events(rows: list[dict[str, str]], split: str, count: int, draw: int) -> list[dict[str, str]]:
     """Clips of 0.5 to 6 s with a caption of their own, no two of whose labels share a word, of kinds in no bed."""
     chosen: list[dict[str, str]] = []
     taken: set[str] = set()
-    for row in (rows[at] for at in np.random.default_rng(0).permutation(len(rows))):
+    for row in (rows[at] for at in np.random.default_rng(draw).permutation(len(rows))):
         words = set(f"{row['label']} {row['caption']}".lower().replace(",", " ").split())
         label = {word for word in row["label"].lower().replace("-", " ").split() if not word.isdigit()}
         if (
@@ -366,9 +388,10 @@ class Library:
 
 
 def report(results: dict) -> None:
+    parts = results["parts"]
     print(
-        f"{results['recordings']} recordings of {results['minutes']:g} minutes, {results['windows']} windows of"
-        f" {results['window_s']:g} s each and {min(results['parts'])} to {max(results['parts'])} parts that stand out:"
+        f"{results['draws']} x {results['recordings']} recordings of {results['minutes']:g} minutes,"
+        f" {results['windows']} windows of {results['window_s']:g} s each and {min(parts)} to {max(parts)} parts:"
         f" {results['bytes'] / 1000:.0f} kB, heard in {results['seconds']:g} s\n"
     )
     print(

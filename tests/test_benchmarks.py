@@ -116,7 +116,7 @@ def test_it_runs_and_gives_numbers(run: Callable[[Path], tuple[dict[str, Any], s
 
 
 def test_moments_are_looked_for_in_recordings(shared_data: Path) -> None:
-    result = moments.measure(shared_data, [60.0, math.inf], 2, 0.2, "train")
+    result = moments.measure(shared_data, [60.0, math.inf], 2, 0.2, "train", 1)
     assert [row["found"] for row in result["found"]] == [row["lone"] for row in result["found"]]  # louder than all else
     of_sounds = [row for row in result["found"] if row["query"] == "sound"]
     assert [row["level"] for row in of_sounds] == [60, None]
