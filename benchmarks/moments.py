@@ -32,7 +32,7 @@ import numpy as np
 from soundsearch.audio.analysis import analyse
 from soundsearch.audio.decode import decode, mono, resample
 from soundsearch.audio.features import Features, features
-from soundsearch.audio.windows import AROUND_S, Run, cut_run, in_noise, window_length_s
+from soundsearch.audio.windows import cut_run, in_noise, run_span_s, window_length_s
 from soundsearch.catalogue.store import Catalogue
 from soundsearch.engine.direction import Direction, Yardstick
 from soundsearch.engine.hybrid import Heard, hear
@@ -118,14 +118,12 @@ class Ear:
         return Recording(self.hear([samples])[0], stretches)
 
     def _span(self, block: Block) -> tuple[int, int]:
-        """Whole seconds that a scan decodes for a block."""
-        last_s = int(np.ceil(block.starts[-1] + self.window_s)) + AROUND_S
-        return max(0, int(block.starts[0]) - AROUND_S), last_s
+        return run_span_s(self.front_end, block.starts, self.window_s)
 
     def _stretch(self, samples: np.ndarray, block: Block) -> Stretch:
         first_s, last_s = self._span(block)
         piece = samples[first_s * self.rate : last_s * self.rate].astype(np.float32)
-        run: Run = cut_run(piece, first_s, self.front_end, block.starts, self.window_s, block.until_s)
+        run = cut_run(piece, first_s, self.front_end, block.starts, self.window_s, block.until_s)
         return Stretch(block, run.start_s, run.end_s, self._embed(run.heard))
 
     def _embed(self, clips: list[Features]) -> FloatArray:
@@ -169,13 +167,10 @@ def measure(data: Path, levels: list[float], count: int, minutes: float, split: 
     seconds = (time.monotonic() - begun) / len(beds)
     counts: dict[tuple[float, str], Counter[str]] = {(level, kind): Counter() for level in levels for kind in KINDS}
     for number in range(draws):
-        chosen = events(rows, split, count, number)
-        clips = [ear.load(data / row["path"]) for row in chosen]
-        places = [int(random.integers(0, len(beds[0]) - len(clip))) for clip in clips]
-        texts = ear.encoder.embed_texts([row["caption"] for row in chosen])
+        hidden = draw_events(ear, data, events(rows, split, count, number), len(beds[0]), random)
         for level in levels:
             under = (beds, heard_beds) if level < np.inf else silence(ear, beds)
-            for kind, found in ask(ear, *under, clips, places, texts, level).items():
+            for kind, found in ask(ear, *under, hidden, level).items():
                 counts[level, kind].update(found)
             print(f"{level:g} LU heard", file=sys.stderr)
     windows = heard_beds[0].n_windows
@@ -196,29 +191,41 @@ def measure(data: Path, levels: list[float], count: int, minutes: float, split: 
     }
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """Events of one draw, and where they are hidden."""
+
+    clips: list[np.ndarray]
+    places: list[int]  # first sample of each in its recording
+    lone: FloatArray  # (n, dimension)
+    queries: dict[str, list[tuple[Direction, Direction | None]]]  # by kind, one for each event
+
+
+def draw_events(
+    ear: Ear, data: Path, chosen: list[dict[str, str]], n_samples: int, random: np.random.Generator
+) -> Hidden:
+    clips = [ear.load(data / row["path"]) for row in chosen]
+    places = [int(random.integers(0, n_samples - len(clip))) for clip in clips]
+    lone = ear.hear(clips)
+    noisy = ear.hear([in_noise(clip.astype(np.float32), ear.front_end) for clip in clips])
+    by_text = [asking(text) for text in ear.encoder.embed_texts([row["caption"] for row in chosen])]
+    by_sound = [asking(like=row, like_in_noise=other) for row, other in zip(lone, noisy, strict=True)]
+    return Hidden(clips, places, lone, dict(zip(KINDS, (by_text, by_sound), strict=True)))
+
+
 def ask(
-    ear: Ear,
-    beds: list[np.ndarray],
-    heard: list[Recording],
-    clips: list[np.ndarray],
-    places: list[int],
-    texts: FloatArray,
-    level: float,
+    ear: Ear, beds: list[np.ndarray], heard: list[Recording], hidden: Hidden, level: float
 ) -> dict[str, dict[str, int]]:
-    """Hide each clip at its place in one of the beds, and count by kind of query what is found."""
+    """Hide each event in one of the beds, and count by kind of query what is found."""
     recordings = []
-    for number, (clip, at) in enumerate(zip(clips, places, strict=True)):
+    for number, (clip, at) in enumerate(zip(hidden.clips, hidden.places, strict=True)):
         of = number % len(beds)
         gain = 10 ** ((BED_LUFS + (level if level < np.inf else LOUD) - loudness(clip, ear.rate)) / 20)
         recordings.append(hide(ear, beds[of], heard[of], clip * gain, at))
-    lone = ear.hear(clips)
-    noisy = ear.hear([in_noise(clip.astype(np.float32), ear.front_end) for clip in clips])
-    middles = [(at + len(clip) / 2) / ear.rate for at, clip in zip(places, clips, strict=True)]
+    middles = [(at + len(clip) / 2) / ear.rate for at, clip in zip(hidden.places, hidden.clips, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
-        library = Library(Path(folder), ear.bundle, recordings, heard, lone)
-        by_text = library.ask([asking(text) for text in texts], middles)
-        sounds = [asking(like=row, like_in_noise=other) for row, other in zip(lone, noisy, strict=True)]
-        return dict(zip(KINDS, (by_text, library.ask(sounds, middles)), strict=True))
+        library = Library(Path(folder), ear.bundle, recordings, heard, hidden.lone)
+        return {kind: library.ask(queries, middles) for kind, queries in hidden.queries.items()}
 
 
 def silence(ear: Ear, beds: list[np.ndarray]) -> tuple[list[np.ndarray], list[Recording]]:

@@ -1,7 +1,6 @@
 """The parts of a recording that stand out of it: a bark in the rain, from where it begins to where it ends."""
 
 import numpy as np
-from scipy import ndimage
 
 from soundsearch.audio.mel import FrontEnd, log_mel
 from soundsearch.records import FloatArray
@@ -31,6 +30,8 @@ def foreground(samples: FloatArray, sample_rate: int, longest_s: float) -> Float
     Returns:
         Begin and end of each in seconds, (n_parts, 2), in the order of time.
     """
+    from scipy import ndimage  # as in mel.py: nobody's start need wait for it
+
     hop = round(FRAME_S * sample_rate)
     n_fft = 1 << round(np.log2(1.6 * hop))
     if len(samples) <= n_fft // 2:

@@ -106,16 +106,23 @@ def load_run(path: str, front_end: FrontEnd, starts: FloatArray, window_s: float
     Raises:
         DecodeError: If nothing can be decoded.
     """
-    # Cut at whole seconds, where both sample grids meet, with a margin for the resampler: equal to the whole clip.
-    around_s = AROUND_S if takes_any_length(front_end) else MARGIN_S
-    first_s = max(0, int(starts[0]) - around_s)
-    waveform = decode.decode(path, float(first_s), float(int(np.ceil(starts[-1] + window_s)) + around_s))
+    first_s, last_s = run_span_s(front_end, starts, window_s)
+    waveform = decode.decode(path, float(first_s), float(last_s))
     samples = decode.resample(decode.mono(waveform), waveform.sample_rate, front_end.sample_rate)
-    return cut_run(samples, float(first_s), front_end, starts, window_s, until_s)
+    return cut_run(samples, first_s, front_end, starts, window_s, until_s)
+
+
+def run_span_s(front_end: FrontEnd, starts: FloatArray, window_s: float) -> tuple[int, int]:
+    """From when to when a clip is decoded for a run of windows, in seconds.
+
+    Whole ones, where both sample grids meet, with a margin for the resampler: equal to the whole clip.
+    """
+    around_s = AROUND_S if takes_any_length(front_end) else MARGIN_S
+    return max(0, int(starts[0]) - around_s), int(np.ceil(starts[-1] + window_s)) + around_s
 
 
 def cut_run(
-    samples: FloatArray, first_s: float, front_end: FrontEnd, starts: FloatArray, window_s: float, until_s: float
+    samples: FloatArray, first_s: int, front_end: FrontEnd, starts: FloatArray, window_s: float, until_s: float
 ) -> Run:
     """As `load_run`, of mono samples at the front end's rate that begin at first_s."""
     rate = front_end.sample_rate

@@ -163,7 +163,7 @@ class MomentIndex:
             scores_of: Scores of unit rows (n, dimension): (n,).
         Returns:
             Content ids, ascending, the score of the best window of each, its start and end in seconds, and the mean
-            score of all windows of the content.
+            score of all windows and parts of the content.
         """
         windows = self._windows
         if not len(windows.content_ids):

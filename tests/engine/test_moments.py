@@ -117,7 +117,7 @@ def test_a_part_that_stands_out_is_heard_by_one_run_alone(at_s: list[float], siz
     for first in range(0, len(starts), size):
         mine = starts[first : first + size]
         until_s = float(starts[first + size]) if first + size < len(starts) else np.inf
-        run = cut_run(samples, 0.0, ANY_LENGTH, mine, 1.5, until_s)
+        run = cut_run(samples, 0, ANY_LENGTH, mine, 1.5, until_s)
         assert len(run.heard) == len(run.start_s) == len(run.end_s)
         parts = slice(len(mine), None)
         assert np.array_equal(run.start_s[: len(mine)], mine)
@@ -127,7 +127,7 @@ def test_a_part_that_stands_out_is_heard_by_one_run_alone(at_s: list[float], siz
             expected = features(samples[round(float(start) * rate) : round(float(end) * rate)], ANY_LENGTH)
             assert np.array_equal(part.mel, expected.mel)
         middles += middle.tolist()
-    whole = cut_run(samples, 0.0, ANY_LENGTH, starts, 1.5, np.inf)
+    whole = cut_run(samples, 0, ANY_LENGTH, starts, 1.5, np.inf)
     n_windows = len(starts)
     assert sorted(middles) == sorted(((whole.start_s + whole.end_s) / 2)[n_windows:].tolist())
     assert bool(middles) == bool(at_s)
@@ -137,7 +137,7 @@ def test_models_of_one_length_hear_no_parts() -> None:
     samples = np.zeros(40 * 48_000, np.float32)
     samples[20 * 48_000 : 21 * 48_000] = 0.5 * np.sin(np.arange(48_000) * 0.2)
     starts = window_starts_s(40.0, 10.0)
-    assert len(cut_run(samples, 0.0, FrontEnd(), starts, 10.0, np.inf).heard) == len(starts)
+    assert len(cut_run(samples, 0, FrontEnd(), starts, 10.0, np.inf).heard) == len(starts)
 
 
 def test_a_long_clip_answers_with_the_moment_that_matched(engine: Engine, long_library: Path) -> None:
