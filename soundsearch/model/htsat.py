@@ -156,6 +156,7 @@ class Block(nn.Module):
         super().__init__()
         attention = block.attention.self
         self._heads, self._tokens = attention.num_attention_heads, window * window
+        self._is_shifted = shift > 0
         qkv = _linear(dtype, attention.query, attention.key, attention.value, after=block.layernorm_before)
         self.qkv = packed(qkv, side * side)
         self.output = packed(_linear(dtype, block.attention.output.dense), side * side)
@@ -186,8 +187,9 @@ class Block(nn.Module):
         batch, n, channels = tokens.shape
         windows = batch * n // self._tokens
         parts = self.qkv(tokens).view(windows, self._tokens, 3, self._heads, channels // self._heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
-        bias = self.bias.repeat(batch, 1, 1, 1) if len(self.bias) > 1 and batch > 1 else self.bias
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind()
+        # Without a question of sizes, which a trace warns of; of one clip both are views.
+        bias = self.bias.expand(batch, -1, -1, -1, -1).flatten(0, 1) if self._is_shifted else self.bias
         heard = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.expand(windows, -1, -1, -1))
         mixed: Tensor = self.output(heard.transpose(1, 2).reshape(batch, n, channels))
         return mixed
